@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from predsurv.collect.clock import SteadyClock
 from predsurv.collect.metrics import CollectMetrics
@@ -20,6 +21,7 @@ from predsurv.collect.output.uploader import Uploader
 from predsurv.collect.rates import CounterReading
 from predsurv.collect.report import CollectReport, venue_report
 from predsurv.collect.rescan import Rescanner, ScanVenue
+from predsurv.collect.selection.interest import LiveWeights, MinedScore
 from predsurv.collect.selection.planner import Candidate, Plan, RotationHistory, plan
 from predsurv.collect.startup import PreparedRun, open_sessions, start
 from predsurv.collect.status import CollectorStatus, LatencyHistogram
@@ -49,16 +51,18 @@ _LOG: Final = logging.getLogger(__name__)
 
 
 class CollectorDeps(Struct, frozen=True):
-    """Optional dependencies: measured interestingness (micros) by venue, metrics, gauges, a bucket, a venue's scan.
+    """Optional dependencies: mined scores by venue, metrics, gauges, a bucket, a venue's scan.
 
+    ``weights``: of what can be seen live in mined scores.
     Without ``scan``, or when ``scanner.refresh`` is 0, the venues' lists are not read again while recording.
     """
 
-    scores: Callable[[VenueName], Mapping[InstrumentKey, int]] = lambda _: {}
+    mined: Callable[[VenueName], Mapping[InstrumentKey, MinedScore]] = lambda _: {}
     metrics: Metrics | None = None
     gauges: RecordingMetrics | None = None
     bucket: Bucket | None = None
     scan: ScanVenue | None = None
+    weights: LiveWeights = LiveWeights()
 
 
 class SelectionPreview(NamedTuple):
@@ -79,7 +83,7 @@ class Collector:
         """Read the universe of each venue; raises ConfigError when one has none."""
         self._config = config
         self._clock = clock
-        self._scores = deps.scores
+        self._mined = deps.mined
         self._metrics = CollectMetrics(clock, deps.metrics, deps.gauges)
         self._layout = Layout(config.data_dir)
         self._stopping = asyncio.Event()
@@ -93,7 +97,12 @@ class Collector:
         self._status_due = 0
         self._latency = LatencyHistogram()
         self.sessions = open_sessions(
-            config, venues, clock=clock, steady_clock=self._steady_clock, on_batch=self._observe_batch
+            config,
+            venues,
+            clock=clock,
+            steady_clock=self._steady_clock,
+            on_batch=self._observe_batch,
+            weights=deps.weights,
         )
         self._rescanner = (
             Rescanner(self.sessions, deps.scan, clock, interval=config.scanner.refresh, data_dir=config.data_dir)
@@ -106,8 +115,10 @@ class Collector:
         """Return what would be recorded first, without connecting anywhere."""
         previews: dict[VenueName, SelectionPreview] = {}
         for session in self.sessions:
-            request = session.scheduler.selection_request(self._scores(session.venue.name))
-            previews[session.venue.name] = SelectionPreview(plan(request, RotationHistory()), request.candidates)
+            request, learning = session.scheduler.selection_request(), session.scheduler.learning
+            interest = learning.interests(request.candidates, self._mined(session.venue.name))
+            made = plan(replace(request, scores=interest), RotationHistory())
+            previews[session.venue.name] = SelectionPreview(made, request.candidates)
         return previews
 
     def stop(self) -> None:
@@ -188,7 +199,7 @@ class Collector:
         try:
             async with asyncio.TaskGroup() as group:
                 feeds = [
-                    group.create_task(session.run(prepared.index, partial(self._scores, session.venue.name)))
+                    group.create_task(session.run(prepared.index, partial(self._mined, session.venue.name)))
                     for session in self.sessions
                 ]
                 others = [group.create_task(prepared.writer.sealer.run()), group.create_task(self._maintenance.run())]

@@ -11,9 +11,11 @@ from typing import Final
 from msgspec import Struct, structs
 
 from predsurv.collect.admission import Admission
+from predsurv.collect.learning import LiveLearning
 from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.selection.candidates import CandidateSet, Membership
+from predsurv.collect.selection.interest import LiveWeights, MinedScore
 from predsurv.collect.selection.planner import EXPLORING, Plan, RotationHistory, SelectionRequest, plan
 from predsurv.collect.transition import SubscriptionTransition
 from predsurv.collect.unaccounted import MarketEnd, end_of
@@ -22,8 +24,8 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.records import Record
 from predsurv.ports import Clock, Feed
 
-Scores = Callable[[], Mapping[InstrumentKey, int]]
-"""Measured interestingness in micros by instrument; may be empty. Called from a worker thread."""
+MinedScores = Callable[[], Mapping[InstrumentKey, MinedScore]]
+"""Mined scores by instrument; may be empty. Called from a worker thread."""
 
 Keep = Callable[[list[Record]], None]
 
@@ -36,13 +38,14 @@ _LOG: Final = logging.getLogger(__name__)
 class SelectionSettings(Struct, frozen=True, kw_only=True):
     """How many instruments of a venue are recorded and how they are chosen; ``rotation_period`` in ns.
 
-    ``seed`` makes the draws of one run different from another's.
+    ``seed`` makes the draws of one run different from another's. ``weights``: of what can be seen live in mined scores.
     """
 
     capacity: int
     explore_share: int
     rotation_period: int
     seed: int = 0
+    weights: LiveWeights = LiveWeights()
 
 
 class RotationScheduler:
@@ -50,7 +53,7 @@ class RotationScheduler:
 
     ``plan``: the current one, None before the first. ``next_rotation``: monotonic ns. ``recorded``: what was
     recorded so far, without the ``closed`` instruments whose markets are gone. ``admission``: what becomes tradable
-    between two plans. ``candidates``: what plans choose from.
+    between two plans. ``candidates``: what plans choose from. ``learning``: how busy instruments were lately.
     """
 
     def __init__(self, recorder: Recorder, candidates: CandidateSet, settings: SelectionSettings, clock: Clock) -> None:
@@ -62,6 +65,7 @@ class RotationScheduler:
         self.admission = Admission(recorder.coverage, recorder.counters.gaps)
         self._recorder = recorder
         self.candidates = candidates
+        self.learning = LiveLearning(settings.weights)
         self.settings = settings
         self._clock = clock
         self._history = RotationHistory(seed=settings.seed)
@@ -139,38 +143,38 @@ class RotationScheduler:
         """Subscribe anew to all books that are not trusted: snapshots sent meanwhile were not kept."""
         self._snapshots_wanted = True
 
-    def selection_request(self, scores: Mapping[InstrumentKey, int]) -> SelectionRequest:
-        """Return what the planner is given."""
+    def selection_request(self) -> SelectionRequest:
+        """Return what the planner is given, without the interest in each candidate."""
         return SelectionRequest(
             candidates=self.candidates.candidates(),
             capacity=self.settings.capacity,
             explore_share=self.settings.explore_share,
             pinned=frozenset(self.candidates.pinned),
-            scores=scores,
         )
 
-    async def run(self, feed: Feed, index: CoverageIndex, scores: Scores, keep: Keep) -> None:
+    async def run(self, feed: Feed, index: CoverageIndex, mined: MinedScores, keep: Keep) -> None:
         """Tell ``feed`` what to watch, at once and whenever that changes, until cancelled."""
         self._feed_is_current = False
         while True:
             now = self._clock.monotonic()
             if self.plan is None or now >= self.next_rotation:
                 self.next_rotation = now + self.settings.rotation_period
-                await self._rotate(index, scores, keep)
+                await self._rotate(index, mined, keep)
             keep([*await self.admission.account(index)])
             self.admission.fill(self._transition, self.candidates.tradable)
             await self._advance(index, keep)
             await self._update(feed)
             await self._clock.sleep(CHECK_INTERVAL)
 
-    async def _rotate(self, index: CoverageIndex, scores: Scores, keep: Keep) -> None:
-        request, admission, first = self.selection_request({}), self.admission, self.plan is None
+    async def _rotate(self, index: CoverageIndex, mined: MinedScores, keep: Keep) -> None:
+        request, admission, first = self.selection_request(), self.admission, self.plan is None
+        self.learning.take_in(self._recorder, self.candidates.mirrors(self._recorder.instruments.keys()))
         placed = dict.fromkeys(admission.placed, self._history.period)
         history = structs.replace(self._history, since={**self._history.since, **placed, **admission.displaced})
         if self.plan is None:
             ends = await asyncio.to_thread(_earlier_ends, index, request)
             history = seeded(history, {**ends, **dict.fromkeys(self._resumed, self._ran_until)})
-        made = await asyncio.to_thread(lambda: plan(structs.replace(request, scores=scores()), history))
+        made = await asyncio.to_thread(_planned, request, history, self.learning, mined)
         self.plan, self._history = made, made.history
         self.rotations += 1
         # A market that closed while the plan was made is still in it.
@@ -244,6 +248,10 @@ def seeded(history: RotationHistory, ends: Mapping[InstrumentKey, int]) -> Rotat
     """
     places = {ended: -place for place, ended in enumerate(sorted(set(ends.values()), reverse=True), 1)}
     return structs.replace(history, since={key: places[ended] for key, ended in ends.items()})
+
+
+def _planned(request: SelectionRequest, history: RotationHistory, learning: LiveLearning, mined: MinedScores) -> Plan:
+    return plan(structs.replace(request, scores=learning.interests(request.candidates, mined())), history)
 
 
 def _earlier_ends(index: CoverageIndex, request: SelectionRequest) -> Mapping[InstrumentKey, int]:

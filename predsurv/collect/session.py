@@ -15,7 +15,7 @@ from predsurv.collect.clock import ClockOffset, SteadyClock
 from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.resume.checkpoint import CheckpointEntry, CheckpointWriter, OpenIntervals, digest_of
 from predsurv.collect.resume.coverage_index import CoverageIndex
-from predsurv.collect.scheduler import RotationScheduler, Scores
+from predsurv.collect.scheduler import MinedScores, RotationScheduler
 from predsurv.collect.status import (
     CoverageTotals,
     LatencyHistogram,
@@ -111,6 +111,7 @@ class RecordingSession:
     def take(self) -> tuple[list[Record], list[CheckpointEntry]]:
         """Return the records since the last call and the checkpoint entries that belong into the same commit."""
         records, self.records = self.records, []
+        self.scheduler.learning.count(records)
         for record in records:
             if type(record) is Coverage:
                 self.totals.add(record)
@@ -200,13 +201,13 @@ class RecordingSession:
             proofs=self.venue.verification_counts() if isinstance(self.venue, Verifying) else {},
         )
 
-    async def run(self, index: CoverageIndex, scores: Scores) -> None:
+    async def run(self, index: CoverageIndex, mined: MinedScores) -> None:
         """Record until cancelled or until the feed ends; a fault of the venue is kept in ``failure``."""
         self.recorder.advance(self._steady_clock.now())
         self.scheduler.admission.unaccounted.began = self.recorder.watermark
         while True:
             try:
-                await self._run_feed(index, scores)
+                await self._run_feed(index, mined)
             except (TransientError, PermanentError) as error:
                 final = isinstance(error, PermanentError)
                 self.failure = str(error)
@@ -221,7 +222,7 @@ class RecordingSession:
                 return
             await self._clock.sleep(RETRY_INTERVAL)
 
-    async def _run_feed(self, index: CoverageIndex, scores: Scores) -> None:
+    async def _run_feed(self, index: CoverageIndex, mined: MinedScores) -> None:
         def keep(records: list[Record]) -> None:
             self.records += records
 
@@ -234,7 +235,7 @@ class RecordingSession:
         for channel in channels_at_start(self.venue, self.recorder.watermark):
             self.records += self.coverage.apply(channel)
         feed = self.venue.feed()
-        scheduling = asyncio.create_task(self.scheduler.run(feed, index, scores, keep))
+        scheduling = asyncio.create_task(self.scheduler.run(feed, index, mined, keep))
         reading = asyncio.create_task(read())
         try:
             await asyncio.wait((scheduling, reading), return_when=asyncio.FIRST_COMPLETED)

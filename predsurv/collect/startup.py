@@ -24,6 +24,7 @@ from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.resume.damage import DamageTracker, StartupRepair, find_damage
 from predsurv.collect.scheduler import RotationScheduler, SelectionSettings
 from predsurv.collect.selection.candidates import CandidateSet, ShardFilter
+from predsurv.collect.selection.interest import LiveWeights
 from predsurv.collect.selection.planner import allot
 from predsurv.collect.session import BatchObserver, RecordingSession
 from predsurv.config import CollectorConfig, Config
@@ -61,9 +62,15 @@ class PreparedRun(Struct, frozen=True):
 
 
 def open_sessions(
-    config: Config, venues: Sequence[Venue], *, clock: Clock, steady_clock: SteadyClock, on_batch: BatchObserver
+    config: Config,
+    venues: Sequence[Venue],
+    *,
+    clock: Clock,
+    steady_clock: SteadyClock,
+    on_batch: BatchObserver,
+    weights: LiveWeights,
 ) -> list[RecordingSession]:
-    """Return a session for each venue.
+    """Return a session for each venue. ``weights``: of what can be seen live in mined scores.
 
     Raises ConfigError when a venue has no universe, or a shard has no collector.id of its own.
     """
@@ -76,7 +83,7 @@ def open_sessions(
     sessions = []
     for venue in venues:
         recorder, found = Recorder(_policy(config, venue), candidates[venue.name].fold), candidates[venue.name]
-        settings = _settings(config, capacities[venue.name], clock.now())
+        settings = _settings(config, capacities[venue.name], clock.now(), weights)
         scheduler = RotationScheduler(recorder, found, settings, clock)
         sessions.append(
             RecordingSession(venue, recorder, scheduler, clock=clock, steady_clock=steady_clock, on_batch=on_batch)
@@ -171,13 +178,14 @@ def _capacities(capacity: int, candidates: Mapping[VenueName, CandidateSet]) -> 
     return {name: number + spare for name, number in places.items()}
 
 
-def _settings(config: Config, capacity: int, seed: int) -> SelectionSettings:
+def _settings(config: Config, capacity: int, seed: int, weights: LiveWeights) -> SelectionSettings:
     collector = config.collector
     return SelectionSettings(
         capacity=min(capacity, CONNECTIONS_MAX * collector.instruments_per_connection),
         explore_share=collector.explore_share,
         rotation_period=collector.rotation_period,
         seed=seed,
+        weights=weights,
     )
 
 

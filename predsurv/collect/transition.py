@@ -17,6 +17,9 @@ BOOKS_WAIT_MAX: Final = 10_000_000_000
 SPARE_PART: Final = 10
 """During a transition one part in this many may be recorded beyond the capacity."""
 
+NOT_CHOSEN: Final = 0
+"""The probability stated of what is recorded without having been chosen for the period: until others are there."""
+
 Recorded = Mapping[InstrumentKey, RecordedInstrument]
 
 
@@ -61,10 +64,12 @@ class SubscriptionTransition(Struct):
         wave = arriving[: room if waiting else max(self.spare, room)]
         if wave:
             leaving = leaving[: max(0, len(recorded) + len(wave) - limit)]
-        elif waiting or (not leaving and not self._differs(recorded)):
+        elif waiting:
+            leaving = []
+        if not wave and not leaving and not self._differs(recorded):
             return None
         gone = frozenset(leaving)
-        stays = {key: self.target.get(key, each.inclusion) for key, each in recorded.items() if key not in gone}
+        stays = {key: self.target.get(key, NOT_CHOSEN) for key in recorded if key not in gone}
         return stays | {key: self.target[key] for key in wave}
 
     def request(self, arriving: Iterable[InstrumentKey], now: int) -> None:
@@ -79,4 +84,4 @@ class SubscriptionTransition(Struct):
         )
 
     def _differs(self, recorded: Recorded) -> bool:
-        return any(each.inclusion != self.target[key] for key, each in recorded.items())
+        return any(each.inclusion != self.target.get(key, NOT_CHOSEN) for key, each in recorded.items())

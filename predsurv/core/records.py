@@ -45,7 +45,8 @@ def pack_levels(levels: Sequence[Level]) -> bytes:
 class Coverage(Struct, frozen=True, array_like=True, gc=False, tag="coverage"):
     """Whether an instrument's book was recorded from ``start`` to ``end`` (ns UTC, end exclusive), and why (not).
 
-    ``inclusion``: probability (micros) with which rotation chose the instrument for this time. ``trades`` and
+    ``inclusion``: probability (micros) with which rotation chose the instrument for this time, 0 where it did not and
+    the instrument is recorded until those that replace it are there. ``trades`` and
     ``lifecycle``: how these channels were observed in covered time, or why not; None in gaps and in records of
     versions that did not tell channels apart.
     """

@@ -123,6 +123,8 @@ def _how(state: str, reason: str, chance: float | None) -> str:
         return _GAPS.get(reason, f"lost: {reason}")
     if chance is None:
         return "recorded; the file does not say how it was chosen"
+    if chance <= 0:
+        return "no longer chosen: recorded until those that replaced it were there"
     if chance >= 1:
         return "recorded for certain: pinned, among the best ranked, or there was a place for all"
     return f"recorded by rotation, which chose it with probability {chance:.3g}"

@@ -64,7 +64,7 @@ def _coverage() -> Iterator[pl.Expr | str]:
         yield pl.col(f"{channel}_observed_s").fill_null(0.0)
         yield f"{channel}_missing"
     yield pl.col("updates_n").cast(pl.Int64).alias("visits")
-    yield _mean("observed_s", "weighted_s").alias("inclusion")
+    yield _mean("chosen_s", "weighted_s").alias("inclusion")
 
 
 def _updates() -> Iterator[pl.Expr | str]:

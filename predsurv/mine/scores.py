@@ -10,15 +10,14 @@ this is .04, .33, .71, .97. The score is the weighted mean; an unknown component
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
 
 import polars as pl
 
-from predsurv.core.errors import ConfigError
-from predsurv.core.num import MICROS
-from predsurv.core.text import sanitise
+from predsurv.mine.score_weights import DEFAULT_PRESET, PRESETS, weights
+
+__all__ = ["DEFAULT_PRESET", "PRESETS", "weights"]
 
 EVIDENCE_HALF_S: Final = 120
 """Observed seconds at which the evidence is one half."""
@@ -57,43 +56,6 @@ SMALLER: Final = frozenset({"tightness", "cheapness"})
 
 SIGNED: Final = frozenset({"earning"})
 """Components that may be less than nothing: 0 is a value like others."""
-
-PRESETS: Final[Mapping[str, Mapping[str, int]]] = MappingProxyType(
-    {
-        "research": {
-            "activity": 20, "trading": 20, "volatility": 15, "tightness": 15, "depth": 10, "two_sided": 5,
-            "freshness": 5, "uncertainty": 10,
-        },
-        "taker": {"tightness": 20, "cheapness": 25, "depth": 10, "volatility": 20, "trading": 10, "foresight": 15},
-        "maker": {"earning": 30, "filling": 25, "trading": 20, "two_sided": 10, "uncertainty": 10, "activity": 5},
-        "arbitrage": {"activity": 20, "cheapness": 25, "depth": 20, "freshness": 15, "volatility": 10, "two_sided": 10},
-    }
-)  # fmt: skip
-"""Weights in percent by what somebody wants of a market; ``[miner] weights`` replaces single ones."""
-
-DEFAULT_PRESET: Final = "research"
-
-
-def weights(chosen: Mapping[str, int], preset: str = DEFAULT_PRESET) -> dict[str, float]:
-    """Return the weight of each component of ``preset``, given those in the configuration (micros); they add up to 1.
-
-    Raises ConfigError for an unknown name, a negative weight, or when all weights are 0.
-    """
-    if preset not in PRESETS:
-        raise ConfigError(f"no preset {sanitise(preset, 40)}; choose among {', '.join(PRESETS)}")
-    merged = {name: PRESETS[preset].get(name, 0) / 100 for name in COMPONENTS}
-    for name, micros in chosen.items():
-        if name not in COMPONENTS:
-            near = get_close_matches(name, COMPONENTS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"choose among {', '.join(COMPONENTS)}"
-            raise ConfigError(f"miner.weights.{sanitise(name, 40)}: no such score; {hint}")
-        if micros < 0:
-            raise ConfigError(f"miner.weights.{name}: must not be negative")
-        merged[name] = micros / MICROS
-    total = sum(merged.values())
-    if total <= 0:
-        raise ConfigError("miner.weights: all are zero; give at least one score a weight")
-    return {name: weight / total for name, weight in merged.items()}
 
 
 def scored(stats: pl.LazyFrame, weight: Mapping[str, float]) -> pl.LazyFrame:

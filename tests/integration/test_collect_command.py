@@ -13,9 +13,11 @@ import pytest
 
 from predsurv.cli.app import main
 from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.collect.selection.interest import MinedScore
 from predsurv.config import load
 from predsurv.core.ids import VenueName
-from predsurv.mine.previous_scores import latest_scores
+from predsurv.mine.previous_scores import EarlierScores
+from predsurv.mine.scores import weights
 from predsurv.net.clock import SystemClock
 from predsurv.store.layout import Layout
 from predsurv.venues.mock.venue import MockVenue
@@ -231,20 +233,22 @@ def test_statistics_decide_which_instruments_are_recorded_next(
     collect_until("4s", lambda: len(covered_seconds(tmp_path / "data")) >= 30)
     assert main(["mine"]) == 0
     config = load().config
-    scores = latest_scores(config.data_dir, VenueName("mock"))
+    scores = EarlierScores(config.data_dir, VenueName("mock"), weights({})).current()
     assert len(scores) >= 30
-    assert all(0 <= score <= 1_000_000 for score in scores.values())
-    assert latest_scores(config.data_dir, VenueName("kalshi")) == {}
+    assert all(0 <= busy + other <= evidence <= 1 for busy, other, evidence in scores.values())
+    # As if an hour had been recorded and each had turned out as it seems by now.
+    mined = {key: MinedScore(busy / evidence, other / evidence, 1.0) for key, (busy, other, evidence) in scores.items()}
     job = Collector(
         config,
         [MockVenue(config.mock, SystemClock())],
         SystemClock(),
-        CollectorDeps(lambda name: latest_scores(config.data_dir, name)),
+        CollectorDeps(lambda _: mined),
     )
     made = job.preview()[VenueName("mock")].plan
     exploited = {key for key, why in made.reasons.items() if why == "exploited"}
-    waiting = [score for key, score in scores.items() if key not in exploited]
-    held = [scores[key] for key in exploited if key in scores]
+    value = {key: each.busy + each.other for key, each in mined.items()}
+    waiting = [score for key, score in value.items() if key not in exploited]
+    held = [value[key] for key in exploited if key in value]
     assert len(held) >= 10
     assert min(held) >= max(waiting, default=0)
 

@@ -8,6 +8,7 @@ from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.scheduler import RotationScheduler, SelectionSettings
 from predsurv.collect.selection.candidates import CandidateSet
+from predsurv.collect.selection.interest import MinedScore
 from predsurv.core.events import MarketChange, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
@@ -65,10 +66,10 @@ class ScheduledRecorder:
     async def run(self, after: Callable[[int], None]) -> list[set[str]]:
         feed = WatchedFeed(after)
         with suppress(EndError):
-            await self.scheduler.run(feed, self.index, self.scores, self.keep)
+            await self.scheduler.run(feed, self.index, self.mined, self.keep)
         return feed.told
 
-    def scores(self) -> dict[InstrumentKey, int]:
+    def mined(self) -> dict[InstrumentKey, MinedScore]:
         self.recorder.advance(self.clock.now())  # time passes until the next plan
         return {}
 

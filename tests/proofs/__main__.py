@@ -12,6 +12,7 @@ PROOFS: Final = {
     "faults": "kill|full|flips|refusals: killed collectors, a full disk, flipped bits, refused writes",
     "store_kills": "the store alone, killed and with its power cut",
     "rotations": "instruments change places; nothing is lost, doubled or left out",
+    "selection": "calibration|totals|regret: what rotation chooses, beside made-up venues whose truth is known",
     "readers": "other programs scan the files while they are sealed and merged",
     "continuity": "losses, false alarms, freezes and rotations of a Polymarket feed, seen by its hashes",
     "kalshi": "losses|fuzz: sequence gaps of Kalshi, and hostile input",

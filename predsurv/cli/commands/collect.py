@@ -33,10 +33,12 @@ from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.health import recording_health
 from predsurv.collect.rates import RateFacts, RateMeter
 from predsurv.collect.report import CollectReport
+from predsurv.collect.selection.interest import LiveWeights, MinedScore
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, IntegrityError, SafetyError, TransientError
 from predsurv.core.ids import InstrumentKey, VenueName
-from predsurv.mine.previous_scores import latest_scores
+from predsurv.mine.previous_scores import EarlierScores
+from predsurv.mine.score_weights import busy_weights, weights
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock, Venue
 from predsurv.store import allocator
@@ -157,11 +159,12 @@ async def _open_venues(config: Config, names: Sequence[str] | None, clock: Clock
 
 def _deps(config: Config, opened: Sequence[Venue], monitor: Monitor | None) -> CollectorDeps:
     return CollectorDeps(
-        scores=lambda name: _scores(config, name),
+        mined=_mined(config, [venue.name for venue in opened]),
         metrics=monitor.metrics if monitor is not None else None,
         gauges=monitor.recording if monitor is not None else None,
         bucket=bucket_of(config),
         scan=partial(rescan, config, {venue.name: venue for venue in opened}),
+        weights=LiveWeights(**busy_weights(weights(config.miner.weights, config.miner.preset))),
     )
 
 
@@ -177,12 +180,18 @@ def _log(facts: RateFacts) -> None:
     _LOG.info("%s", status_line(facts))
 
 
-def _scores(config: Config, venue: VenueName) -> Mapping[InstrumentKey, int]:
-    try:
-        return latest_scores(config.data_dir, venue)
-    except IntegrityError as error:
-        say(f"warning: {error}: no market is preferred until that day is mined again")
-        return {}
+def _mined(config: Config, names: Sequence[VenueName]) -> Callable[[VenueName], Mapping[InstrumentKey, MinedScore]]:
+    weight = weights(config.miner.weights, config.miner.preset)
+    earlier = {name: EarlierScores(config.data_dir, name, weight) for name in names}
+
+    def scores(venue: VenueName) -> Mapping[InstrumentKey, MinedScore]:
+        try:
+            return {key: MinedScore(*score) for key, score in earlier[venue].current().items()}
+        except IntegrityError as error:
+            say(f"warning: {error}: rotation does without what was mined until that day is mined again")
+            return {}
+
+    return scores
 
 
 def _names(config: Config, names: Sequence[str] | None) -> Sequence[str]:

@@ -91,7 +91,7 @@ def _venues(config: Config) -> None:
 
 
 def _weights(config: Config) -> None:
-    from predsurv.mine.scores import weights
+    from predsurv.mine.score_weights import weights
 
     weights(config.miner.weights, config.miner.preset)
 

@@ -20,13 +20,15 @@ CoverageEnd = tuple[InstrumentKey, int]
 class CoverageTracker:
     """A coverage reducer with a list of the open intervals that changed since ``take_changes``.
 
-    ``channels``: how the other channels were observed in the time that is still open.
+    ``channels``: how the other channels were observed in the time that is still open. ``open_interval``: that of an
+    instrument, ending where it starts; None when it is not tracked.
     """
 
     def __init__(self, covered: CoverageReason) -> None:
         self._reducer = CoverageReducer(covered)
         self._changed: dict[InstrumentKey, Coverage | None] = {}
         self.channels = self._reducer.channels
+        self.open_interval = self._reducer.open_interval
 
     def want(self, event: Wanted, resume_from: int | None) -> list[Coverage]:
         """Start or go on recording an instrument; return the intervals this closed.

@@ -7,24 +7,23 @@ is better by a margin, because each change costs a gap in two recordings. Explor
 - new: markets listed since the first period that were never recorded, the newest first, so that
   their first hours are not spent at the end of a long queue;
 - swept: those not recorded for longest, so that each is recorded within ``revisit`` periods;
-- drawn: a simple random sample of all others.
+- drawn: a random sample of all others, more likely the more interesting they seem (``draw``).
 
 The inclusion probability of an instrument is the probability, given everything known before the
-draw, that it is recorded in this period: 1 for all but the drawn, and for these places over those
-that took part in the draw. Summing ``value / inclusion`` over what was recorded in a period is
-therefore an unbiased estimate of the sum over every open market of that period (Horvitz and
-Thompson), whatever earlier periods chose and learnt. In a round robin the probability would
-be places over queue length only on average over a whole cycle, and wrong as soon as what was
-recorded decides what stays in the queue.
+draw, that it is recorded in this period: 1 for all but the drawn. Summing ``value / inclusion`` over
+what was recorded in a period is therefore an unbiased estimate of the sum over every open market of
+that period (Horvitz and Thompson), whatever earlier periods chose and learnt. In a round robin the
+probability would be places over queue length only on average over a whole cycle, and wrong as soon
+as what was recorded decides what stays in the queue.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from hashlib import blake2b
 from heapq import nlargest, nsmallest
 from typing import Final, Literal
 
 from msgspec import Struct
 
+from predsurv.collect.selection.draw import chances, drawn
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import MICROS
 
@@ -147,17 +146,17 @@ def plan(request: SelectionRequest, history: RotationHistory) -> Plan:
     pool = [key for key in worth if key not in exploited]
     explored = _explored(pool, order, explore, history)
     chosen: dict[InstrumentKey, Reason] = {key: "exploited" for key in sorted(exploited)}  # noqa: C420
-    chosen |= explored
+    chosen |= explored.reasons
     period = history.period + 1
     after = RotationHistory(
         period, since | dict.fromkeys(chosen, period), order.fresh - chosen.keys(), exploited, history.seed
     )
     return Plan(
-        want=dict.fromkeys(pinned, MICROS) | dict.fromkeys(exploited, MICROS) | _chances(explored, len(pool)),
+        want=dict.fromkeys(pinned, MICROS) | dict.fromkeys(exploited, MICROS) | explored.chances,
         reasons={**dict.fromkeys(pinned, PINNED), **chosen},
         history=after,
         pool=len(pool),
-        unseen=sum(1 for key in pool if key not in explored and (key in order.fresh or since[key] <= NEVER)),
+        unseen=sum(1 for key in pool if key not in explored.reasons and (key in order.fresh or since[key] <= NEVER)),
         revisit=_turns(len(pool), _share_out(explore, explore).swept),
         left_out=left_out,
     )
@@ -244,36 +243,31 @@ class _Order(Struct, frozen=True):
     fresh: frozenset[InstrumentKey]
 
 
-def _explored(
-    pool: Collection[InstrumentKey], order: _Order, places: int, history: RotationHistory
-) -> dict[InstrumentKey, Reason]:
+class _Explored(Struct, frozen=True):
+    """Who explores, why, and with which probability (micros) it was chosen."""
+
+    reasons: dict[InstrumentKey, Reason]
+    chances: dict[InstrumentKey, int]
+
+
+def _explored(pool: Collection[InstrumentKey], order: _Order, places: int, history: RotationHistory) -> _Explored:
     worth, since, fresh = order.worth, order.since, order.fresh
     shares = _share_out(places, sum(1 for key in pool if key in fresh))
     waiting = ((-since[key], -worth[key], key) for key in pool if key in fresh)
-    chosen: dict[InstrumentKey, Reason] = {key: "new" for _, _, key in nsmallest(shares.new, waiting)}
-    queue = ((since[key], -worth[key], key) for key in pool if key not in chosen)
-    chosen |= {key: "swept" for _, _, key in nsmallest(shares.swept, queue)}
-    salt = f"{history.seed}/{history.period}".encode()
-    draws = ((_draw(key, salt), key) for key in pool if key not in chosen)
-    return chosen | {key: "drawn" for _, key in nsmallest(shares.drawn, draws)}
+    certain: dict[InstrumentKey, Reason] = {key: "new" for _, _, key in nsmallest(shares.new, waiting)}
+    queue = ((since[key], -worth[key], key) for key in pool if key not in certain)
+    certain |= {key: "swept" for _, _, key in nsmallest(shares.swept, queue)}
+    chance = chances({key: worth[key] for key in pool if key not in certain}, shares.drawn)
+    found: dict[InstrumentKey, Reason] = {}
+    if shares.drawn:
+        found = {key: "drawn" for key in drawn(chance, f"{history.seed}/{history.period}".encode())}  # noqa: C420
+    return _Explored(certain | found, dict.fromkeys(certain, MICROS) | {key: chance[key] for key in found})
 
 
 def _share_out(places: int, fresh: int) -> _Shares:
-    drawn = places * DRAWN_SHARE // MICROS
+    by_lot = places * DRAWN_SHARE // MICROS
     new = min(fresh, places * NEW_SHARE // MICROS)
-    return _Shares(new, places - drawn - new, drawn)
-
-
-def _draw(key: InstrumentKey, salt: bytes) -> bytes:
-    """Return a pseudo-random number: the lowest are drawn. It does not depend on the order of the candidates."""
-    return blake2b(key.instrument_id.encode("utf-8", "replace"), digest_size=8, key=salt).digest()
-
-
-def _chances(explored: Mapping[InstrumentKey, Reason], pool: int) -> dict[InstrumentKey, int]:
-    drawn = sum(1 for reason in explored.values() if reason == "drawn")
-    participants = pool - len(explored) + drawn
-    chance = max(1, (drawn * MICROS + participants // 2) // participants) if drawn else MICROS
-    return {key: chance if reason == "drawn" else MICROS for key, reason in explored.items()}
+    return _Shares(new, places - by_lot - new, by_lot)
 
 
 def _turns(waiting: int, places: int) -> int:

@@ -42,12 +42,14 @@ def coverage_totals(coverage: pl.LazyFrame) -> pl.LazyFrame:
 
     ``gap_s`` is wanted time that was not observed, ``gap_<reason>_s`` its parts; time in which there was no place for
     the instrument, or it was not known (``rotated_out``, ``no_capacity``, ``unannounced``), does not count.
-    ``weighted_s`` is observed time divided by its inclusion probability (Horvitz–Thompson).
+    ``chosen_s`` is observed time for which rotation had chosen the instrument: not that in which it was recorded until
+    others were there. ``weighted_s`` is that time divided by its inclusion probability (Horvitz–Thompson).
     """
     seconds = (pl.col("end") - pl.col("start")) / NS_PER_S
     missed = (pl.col("state") == "gap") & ~pl.col("reason").is_in(list(IDLE))
     seen = pl.col("state") == "covered"
-    chance = pl.when(pl.col("inclusion").is_between(0.0, 1.0, closed="right")).then(pl.col("inclusion")).otherwise(1.0)
+    chance = inclusion()
+    chosen = seen & (chance > 0)
     return coverage.group_by("market_id", "instrument_id").agg(
         seconds.filter(seen).sum().alias("observed_s"),
         seconds.filter(missed).sum().alias("gap_s"),
@@ -55,8 +57,15 @@ def coverage_totals(coverage: pl.LazyFrame) -> pl.LazyFrame:
             seconds.filter(missed & (pl.col("reason") == reason)).sum().alias(f"gap_{reason}_s")
             for reason in GAP_REASONS
         ),
-        (seconds / chance).filter(seen).sum().alias("weighted_s"),
+        seconds.filter(chosen).sum().alias("chosen_s"),
+        (seconds / chance).filter(chosen).sum().alias("weighted_s"),
     )
+
+
+def inclusion() -> pl.Expr:
+    """Return the probability with which the time of a row was chosen: 1 where that is unknown or no probability."""
+    told = pl.col("inclusion")
+    return pl.when(told.is_between(0.0, 1.0)).then(told).otherwise(1.0)
 
 
 def channel_time(coverage: pl.LazyFrame, channel: str) -> pl.LazyFrame:

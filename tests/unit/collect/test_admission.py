@@ -16,6 +16,7 @@ from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.resume.checkpoint import CheckpointWriter, open_intervals
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.selection.candidates import ShardFilter
+from predsurv.collect.selection.interest import MinedScore
 from predsurv.collect.session import RecordingSession
 from predsurv.collect.transition import SubscriptionTransition
 from predsurv.config import MockConfig
@@ -205,13 +206,13 @@ async def test_a_market_born_while_the_plan_is_made_is_not_forgotten(
 ) -> None:
     world = ScheduledRecorder(index, "a", capacity=2)
 
-    def scores() -> dict[InstrumentKey, int]:
+    def mined() -> dict[InstrumentKey, MinedScore]:
         world.recorder.advance(world.clock.now())
         if world.scheduler.rotations == 1:
             world.happen(structs.replace(born("m"), ts_recv=world.clock.now()))
         return {}
 
-    monkeypatch.setattr(world, "scores", scores)
+    monkeypatch.setattr(world, "mined", mined)
     told = await world.run(until(2))
     assert told[-1] == {"a", "m"}
     assert world.scheduler.rotations == 2

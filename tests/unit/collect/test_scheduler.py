@@ -35,7 +35,7 @@ async def test_the_feed_is_told_the_mirrors_of_what_is_recorded(index: CoverageI
     world.candidates.add(market("b", 1))
     feed = WatchedFeed(until(1))
     with suppress(EndError):
-        await world.scheduler.run(feed, index, world.scores, world.keep)
+        await world.scheduler.run(feed, index, world.mined, world.keep)
     a = market("a")
     assert world.recorder.instruments.keys() == {a.key(0), market("b", 1).key(0)}
     assert feed.mirrors == [{a.key(0): a.key(1)}] == [dict(world.recorder.mirrors)]

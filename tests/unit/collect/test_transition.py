@@ -27,7 +27,7 @@ def test_leaving_instruments_stay_until_the_new_books_are_there() -> None:
     recorder = recording(key(0), key(1))
     transition = SubscriptionTransition(want(1, 2), 2)
     step = transition.next_set(recorder.instruments, 0)
-    assert step == want(0, 1, 2)
+    assert step == want(1, 2) | want(0, chance=0), "what leaves is not part of the period's sample"
     transition.request(step.keys() - recorder.instruments.keys(), 0)
     recorder.want(step, dict.fromkeys(step))
     assert transition.next_set(recorder.instruments, S) is None

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from predsurv.collect.clock import SteadyClock
+from predsurv.collect.learning import LiveLearning
 from predsurv.collect.metrics import CollectMetrics
 from predsurv.collect.output.committer import Committer
 from predsurv.collect.output.log_writer import CommitTiming, LogWriter
@@ -16,6 +17,7 @@ from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.resume.checkpoint import OpenIntervals, find_checkpoint, open_intervals
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.resume.damage import DamageTracker, StartupRepair
+from predsurv.collect.selection.interest import LiveWeights
 from predsurv.collect.session import RecordingSession
 from predsurv.core.events import MarketEvent
 from predsurv.core.num import MICROS
@@ -60,7 +62,10 @@ def setup(tmp_path: Path) -> Setup:
 
     venue: Any = SimpleNamespace(name=A.venue)
     scheduler: Any = SimpleNamespace(
-        request_snapshots=lambda: None, admission=SimpleNamespace(account=account), plan=None
+        request_snapshots=lambda: None,
+        admission=SimpleNamespace(account=account),
+        plan=None,
+        learning=LiveLearning(LiveWeights()),
     )
     session = RecordingSession(
         venue, recorder, scheduler, clock=clock, steady_clock=SteadyClock(clock), on_batch=lambda *_: None

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from predsurv.collect.selection.draw import chances
 from predsurv.collect.selection.planner import (
     DRAWN_SHARE,
     EXPLORING,
@@ -137,14 +138,32 @@ def test_the_same_input_gives_the_same_plan_in_any_order(selection: SelectionReq
 
 @given(selections, st.integers(0, 3))
 def test_inclusion_is_the_chance_of_every_instrument_in_the_draw(selection: SelectionRequest, periods: int) -> None:
-    made = run(selection, periods + 1)[-1]
+    plans = run(selection, periods + 2)[-2:]
+    made, exploring = plans[-1], {each for each, why in plans[-1].reasons.items() if why in ("new", "swept")}
     drawn = made.count("drawn")
+    pool = {
+        each.key: interest(each, selection.scores)
+        for each in selection.candidates
+        if each.tradable and each.key not in exploring and made.reasons.get(each.key) in (None, "drawn")
+    }
     for each, reason in made.reasons.items():
-        if reason == "drawn":
-            participants = made.pool - made.count("new", "swept")
-            assert abs(made.want[each] - drawn * MICROS / participants) <= 0.5
-        else:
-            assert made.want[each] == MICROS
+        expected = chances(pool, drawn)[each] if reason == "drawn" else MICROS
+        assert made.want[each] == expected
+
+
+def test_what_seems_interesting_is_drawn_more_often_and_what_does_not_is_drawn_too() -> None:
+    selection = SelectionRequest(
+        candidates=universe(60),
+        capacity=20,
+        explore_share=MICROS,
+        scores={key(n): 1_000 + 9_000 * (n < 20) for n in range(60)},
+    )
+    plans = run(selection, 200)
+    busy, dull = (
+        sum(why == "drawn" and (each in first) for made in plans for each, why in made.reasons.items())
+        for first in ({key(n) for n in range(20)}, {key(n) for n in range(20, 60)})
+    )
+    assert busy / 20 > 1.7 * dull / 40 > 0
 
 
 def weighted(made: Plan, values: Mapping[InstrumentKey, int]) -> float:
