@@ -234,7 +234,8 @@ def bracket_tables(result: RunResult) -> list[Table]:
         (each.queue_model, each.own, each.profit, each.fees, each.drawdown, each.turnover, each.orders, each.fills)
         for each in result.bracket
     ]
-    note = "resting orders fill as late as can be, as usual, and as early as can be: what happens lies between"
+    note = "resting orders fill as late as can be, by the default, as early as can be: what really fills lies between "
+    note += "the first and the last, what it earns need not"
     return [Table("bracket", "By queue model", _BRACKET, rows, note)]
 
 

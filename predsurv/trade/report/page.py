@@ -123,8 +123,9 @@ def _bracket(result: RunResult) -> str:
     )
     head = "".join(f"<th>{name}</th>" for name in ("Profit", "Fees", "Drawdown", "Turnover", "Orders", "Fills"))
     return (
-        "<h2>By queue model</h2><p>Resting orders fill as late as can be, as usual, and as early as can be: what "
-        f"happens lies between.</p>{_table(f'<th class=l>Queue model</th>{head}', rows)}"
+        "<h2>By queue model</h2><p>Resting orders fill as late as can be, by the default, and as early as can be: what "
+        "really fills lies between the first and the last, what it earns need not."
+        f"</p>{_table(f'<th class=l>Queue model</th>{head}', rows)}"
     )
 
 
