@@ -55,7 +55,7 @@ def mid_chart(path: MidPath, start: int, end: int) -> str:
     known = [value for value in path.values if value is not None]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     margin = (high - low) * 0.05 or 0.005
-    box = _Box(60, 892, 8, 210, low - margin, high + margin)
+    box = _Box(60, 892, 18, 210, low - margin, high + margin)
     parts = [*_shades(path, box)]
     for number in range(5):
         value = box.low + (box.high - box.low) * number / 4

@@ -22,7 +22,8 @@ th button{all:unset;cursor:pointer}th button:focus-visible{outline:2px solid var
 th[aria-sort=ascending] button::after{content:" ▲"}th[aria-sort=descending] button::after{content:" ▼"}
 th.l,td.l{text-align:left}td.q{white-space:normal;min-width:12rem;max-width:30rem;overflow-wrap:anywhere}
 small{color:var(--dim);display:block;font-weight:400}
-svg{display:block}.bar{width:100px;height:12px}svg text{fill:var(--dim);font-size:9px}.big text{font-size:11px}.big{width:100%;max-width:900px}
+svg{display:block}.bar{width:100px;height:12px}svg text{fill:var(--dim);font-size:9px}
+.big text{font-size:11px}.big{width:100%;max-width:900px}
 .mid{fill:none;stroke:var(--mark);stroke-width:1.5}.dot{fill:var(--mark)}.gap{fill:var(--gap)}
 .axis{stroke:var(--line)}.even{stroke:var(--dim);stroke-dasharray:4 4}
 .key span{display:inline-block;margin-right:1.2rem;white-space:nowrap}
