@@ -12,6 +12,7 @@ from predsurv.mapping.candidate_file import QueuedPair, write_candidates
 from predsurv.mapping.listings import listing_of, live
 from predsurv.mapping.matching import match, word_weights
 from predsurv.mapping.scoring import ScoredPair
+from predsurv.mapping.settled import paid, read_settled
 from predsurv.mapping.terms import Terms, read_terms
 from predsurv.store.universe import latest_universe, read_universe
 
@@ -65,8 +66,10 @@ def _venue(data_dir: Path, name: VenueName) -> ListedVenue:
     terms: dict[str, Terms] = {}
     titles: dict[str, str] = {}
     fingerprints: dict[str, str] = {}
+    settled = read_settled(data_dir, name)
     for market in live(read_universe(path)):
-        terms[market.market_id] = read_terms(listing_of(market))
+        heard = paid(settled.get(market.market_id), market.outcomes[0].instrument_id)
+        terms[market.market_id] = read_terms(listing_of(market, heard))
         titles[market.market_id] = market.question
         fingerprints[market.market_id] = terms_fingerprint(market)
     return ListedVenue(name, terms, titles, fingerprints)

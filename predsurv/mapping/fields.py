@@ -1,5 +1,6 @@
 """Two markets field by field: what agrees, what conflicts, and what one side does not say."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from predsurv.core.num import MICROS
@@ -186,6 +187,28 @@ def bet(one: Terms, other: Terms) -> Finding:
 def negation(one: Terms, other: Terms) -> Finding:
     """Tell a market that asks that something does not happen."""
     return Finding("negation", "opposite" if one.negated != other.negated else "absent")
+
+
+def outcome(one: Terms, other: Terms, found: Sequence[Finding]) -> Finding:
+    """Compare what both paid, given the other findings; absent where either has not settled, or was void.
+
+    That both paid the same proves little; that they paid what they could not, were they what they seem, is a conflict.
+    """
+    if one.paid is None or other.paid is None:
+        return Finding("outcome", "absent")
+    statuses = [each.status for each in found]
+    expected = MICROS - other.paid if statuses.count("opposite") % 2 else other.paid
+    if "narrower" in statuses and "wider" not in statuses:
+        possible = one.paid <= expected
+    elif "wider" in statuses and "narrower" not in statuses:
+        possible = one.paid >= expected
+    else:
+        possible = one.paid == expected or {"narrower", "wider", "overlap"} & {*statuses} != set()
+    return Finding("outcome", "agree" if possible else "conflict", _paid(one.paid), _paid(other.paid))
+
+
+def _paid(micros: int) -> str:
+    return f"paid ${_number(micros)}"
 
 
 def settlement(one: Terms, other: Terms) -> tuple[Finding, ...]:

@@ -22,6 +22,7 @@ FieldName = Literal[
     "payoff",
     "negation",
     "combination",
+    "outcome",
 ]
 
 

@@ -8,9 +8,12 @@ from msgspec import Struct
 
 _MONTHS: Final = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _TICKER: Final = re.compile(
-    r"(?:KX)?(?P<series>[A-Z0-9]+)-(?P<year>[0-9]{2})(?:(?P<month>[A-Z]{3})(?P<day>[0-9]{2})?)?"
-    r"(?P<time>[0-9]{4})?(?P<teams>[A-Z]*[A-Z0-9]*?)(?:G(?P<game>[12]))?(?:-(?P<rest>.*))?\Z"
+    r"(?:KX)?(?P<series>[A-Z0-9]+)-(?P<year>[2-4][0-9])"  # of 2020 to 2049: other digits are a number, no year
+    r"(?:(?P<month>[A-Z]{3})(?P<day>[0-9]{2})?(?P<time>[0-9]{4})?|(?![0-9]))(?P<teams>[A-Z0-9]*)(?:-(?P<rest>.*))?\Z"
 )
+_DOUBLEHEADERS: Final = ("MLB", "KBO", "NPB")
+"""Beginnings of series whose teams may meet twice a day; elsewhere "G2" is a team."""
+_GAME_OF_DAY: Final = re.compile(r"(?P<teams>.+)G(?P<number>[12])\Z")
 _SLUG: Final = re.compile(
     r"(?P<league>[a-z0-9]+)-(?P<one>[a-z0-9]+)-(?P<two>[a-z0-9]+)-(?P<date>20[0-9]{2}-[01][0-9]-[0-3][0-9])(?:-(?P<rest>.*))?\Z"
 )
@@ -93,9 +96,10 @@ def kalshi_game(ticker: str) -> Game | None:
         bet = "combination"
     if bet is None or not match["teams"]:
         return None
-    number = None if match["game"] is None else int(match["game"])
+    numbered = _GAME_OF_DAY.match(match["teams"]) if series.startswith(_DOUBLEHEADERS) else None
+    teams, number = (match["teams"], None) if numbered is None else (numbered["teams"], int(numbered["number"]))
     day = _ordinal(2000 + int(match["year"]), _MONTHS.index(match["month"]) + 1, int(match["day"]))
-    return Game(series.lower(), (match["teams"].lower(),), day, bet, number)
+    return Game(series.lower(), (teams.lower(),), day, bet, number)
 
 
 def polymarket_game(slug: str, market_type: str) -> Game | None:

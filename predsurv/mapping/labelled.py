@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from predsurv.core.errors import ConfigError
+from predsurv.core.num import MICROS, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.mapping.matching import PairOfIds
 from predsurv.mapping.terms import Listing
@@ -30,6 +31,8 @@ COLUMNS: Final = (
     "polymarket_event",
     "relation",
     "reason",
+    "kalshi_result",
+    "polymarket_result",
 )
 _OTHER_NAMES: Final = {
     "close_time_kalshi": "kalshi_close",
@@ -131,6 +134,7 @@ def _kalshi(row: Mapping[str, str]) -> Listing:
         close=_time(row.get("kalshi_close", "")),
         event_id=row.get("kalshi_event", "") or ticker.rpartition("-")[0],
         reference=ticker,
+        paid=_paid(row.get("kalshi_result", "")),
     )
 
 
@@ -145,6 +149,7 @@ def _polymarket(row: Mapping[str, str]) -> Listing:
         event_id=row.get("polymarket_event", ""),
         reference=name,
         kind=kind,
+        paid=_paid(row.get("polymarket_result", "")),
     )
 
 
@@ -153,6 +158,17 @@ def _label(text: str, path: Path) -> bool:
     if lowered not in _TRUE | _FALSE:
         raise ConfigError(f"{path}: label {sanitise(text, 40)!r} is neither 1 nor 0")
     return lowered in _TRUE
+
+
+def _paid(text: str) -> int | None:
+    """Return what the YES of a market paid (micros): ``yes``, ``no`` or a price; None for another text, as for none."""
+    lowered = text.casefold()
+    if lowered in ("yes", "no"):
+        return MICROS if lowered == "yes" else 0
+    try:
+        return parse_micros(lowered)
+    except ValueError:
+        return None
 
 
 def _time(text: str) -> int | None:

@@ -27,6 +27,7 @@ _LIKE: Final[tuple[FieldName, ...]] = (
     "source",
     "payoff",
     "void",
+    "outcome",
 )
 _BESIDE: Final = frozenset({"narrower", "wider", "overlap", "conflict"})
 

@@ -10,8 +10,11 @@ _SUBTITLE: Final = " – "
 _LIVE: Final = frozenset({"created", "active", "paused"})
 
 
-def listing_of(market: Market) -> Listing:
-    """Return a market as a listing. The scan joins Kalshi's title and subtitle by a dash, where it is cut again."""
+def listing_of(market: Market, paid: int | None = None) -> Listing:
+    """Return a market as a listing, whose first outcome ``paid`` so much a share (micros), None: nothing is known.
+
+    The scan joins Kalshi's title and subtitle by a dash, where it is cut again.
+    """
     title, dash, subtitle = market.question.rpartition(_SUBTITLE) if market.venue == "kalshi" else ("", "", "")
     return Listing(
         venue=market.venue,
@@ -24,6 +27,7 @@ def listing_of(market: Market) -> Listing:
         reference=_reference(market),
         kind=market.market_type,
         outcomes=tuple(each.label for each in market.outcomes),
+        paid=paid,
     )
 
 

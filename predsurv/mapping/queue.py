@@ -13,15 +13,17 @@ from predsurv.core.ids import MarketId, VenueName
 from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.market import Market
 from predsurv.mapping.candidate_file import QueuedPair, read_candidates
+from predsurv.mapping.settled import Settled, contradictions, read_settled
 from predsurv.store.universe import find_markets, universe_files
 
-State = Literal["approved", "suspended", "unlisted", "waiting", "rejected"]
+State = Literal["contradicted", "approved", "suspended", "unlisted", "waiting", "rejected"]
 
 
 class DecidedPair(Struct, frozen=True):
     """A pair with its state; ``candidate`` is None for one that was approved and is not in the queue.
 
-    ``suspended``: question, rules, close or payoff of a market changed since; ``unlisted``: no list has it.
+    ``contradicted``: both markets have settled, and not alike; ``suspended``: question, rules, close or payoff of a
+    market changed since; ``unlisted``: no list has it.
     """
 
     name: PairName
@@ -38,7 +40,8 @@ def decided_queue(data_dir: Path, mappings: Path) -> list[DecidedPair]:
     known = {name_of(each): each for each in queue}
     sides = [(str(side.venue), str(side.market_id)) for each in approved for side in each.sides()]
     listed = listed_markets(data_dir, sides)
-    found = [_approved(each, listed, known) for each in approved]
+    settled = {venue: read_settled(data_dir, venue, ids) for venue, ids in _by_venue(sides).items()}
+    found = [_approved(each, listed, known, settled) for each in approved]
     done = {each.name for each in found}
     for name, candidate in known.items():
         if name not in done:
@@ -64,20 +67,30 @@ def name_of(candidate: QueuedPair) -> PairName:
 
 def listed_markets(data_dir: Path, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Market]:
     """Return the markets of these venues and ids as listed last, by venue and id."""
-    wanted: dict[VenueName, set[MarketId]] = {}
-    for venue, market_id in names:
-        wanted.setdefault(VenueName(venue), set()).add(MarketId(market_id))
     return {
         (str(venue), str(market_id)): market
-        for venue, ids in wanted.items()
+        for venue, ids in _by_venue(names).items()
         for market_id, market in find_markets(reversed(universe_files(data_dir, venue).values()), ids).items()
     }
 
 
+def _by_venue(names: Iterable[tuple[str, str]]) -> dict[VenueName, set[MarketId]]:
+    wanted: dict[VenueName, set[MarketId]] = {}
+    for venue, market_id in names:
+        wanted.setdefault(VenueName(venue), set()).add(MarketId(market_id))
+    return wanted
+
+
 def _approved(
-    mapping: ApprovedMapping, listed: Mapping[tuple[str, str], Market], known: Mapping[PairName, QueuedPair]
+    mapping: ApprovedMapping,
+    listed: Mapping[tuple[str, str], Market],
+    known: Mapping[PairName, QueuedPair],
+    settled: Mapping[VenueName, Settled],
 ) -> DecidedPair:
     name = pair_name(mapping.first, mapping.second)
+    disagree = contradictions(mapping, settled[mapping.first.venue], settled[mapping.second.venue])
+    if disagree:
+        return DecidedPair(name, "contradicted", known.get(name), mapping, disagree)
     markets = [listed.get((str(side.venue), str(side.market_id))) for side in mapping.sides()]
     changed = tuple(
         str(side.market_id)

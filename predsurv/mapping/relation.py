@@ -51,7 +51,19 @@ PLAIN: Final = frozenset(
 )
 """Words that say nothing about whom a contract concerns; what happens is compared by ``actions``."""
 
-_VETOES: Final = ("combination", "game", "action", "bet", "threshold", "window", "cutoff", "source", "payoff", "void")
+_VETOES: Final = (
+    "combination",
+    "game",
+    "action",
+    "bet",
+    "threshold",
+    "window",
+    "cutoff",
+    "source",
+    "payoff",
+    "void",
+    "outcome",
+)
 _NEEDED: Final[tuple[FieldName, ...]] = ("subject", "window", "source", "payoff")
 """Fields that every contract has: a side that does not state one leaves it unknown, and so do both."""
 
@@ -98,6 +110,7 @@ def compare(one: Terms, other: Terms, weights: WordWeights) -> Comparison:
     )
     if one.game is not None and other.game is not None:
         found = _for_game(found)
+    found = (*found, fields.outcome(one, other, found))
     veto = next(
         (each.field for name in _VETOES for each in found if each.field == name and each.status == "conflict"), ""
     )

@@ -84,6 +84,9 @@ MARGIN_SECOND: Final = 0.6
 MARGIN_MAX: Final = 3.0
 
 
+_SETTLED_BY: Final = ("source", "void", "payoff", "cutoff", "outcome")
+
+
 class ScoredPair(Struct, frozen=True):
     """A pair of the queue: ``score`` in [0, 1], ``rank`` among the candidates of the first market, from 1."""
 
@@ -120,7 +123,7 @@ def features(one: Terms, other: Terms, compared: Comparison) -> dict[str, float]
         "negated": status.get("negation") == "opposite",
         "game_agrees": status.get("game") == "agree",
         "game_clashes": "conflict" in (status.get("game"), status.get("combination")),
-        "settlement_clashes": "conflict" in [status.get(name) for name in ("source", "void", "payoff", "cutoff")],
+        "settlement_clashes": "conflict" in [status.get(name) for name in _SETTLED_BY],
     }
     facts |= {"ticker_agrees": status.get("ticker") == "agree", "ticker_clashes": status.get("ticker") == "overlap"}
     return {

@@ -30,6 +30,7 @@ class Listing(Struct, frozen=True):
     """A market as a venue lists it. ``close``: ns UTC; ``outcomes``: its labels; ``kind``: how it pays, "" if unstated.
 
     ``reference``: what an identifier is read from, a ticker or a slug. Empty texts are texts that are not there.
+    ``paid``: what a share of its first outcome paid (micros), None while it has not settled, or was void.
     """
 
     venue: str
@@ -42,6 +43,7 @@ class Listing(Struct, frozen=True):
     reference: str = ""
     kind: str = ""
     outcomes: tuple[str, ...] = ("Yes", "No")
+    paid: int | None = None
 
 
 class RuleTerms(Struct, frozen=True):
@@ -80,6 +82,7 @@ class Terms(Struct, frozen=True):
     close: int | None
     rules: RuleTerms | None
     labels: tuple[str, ...] = ()
+    paid: int | None = None
 
     @property
     def year(self) -> int | None:
@@ -141,6 +144,7 @@ def read_terms(listing: Listing) -> Terms:
         close=None if listing.close is None else _EPOCH_MINUTE + listing.close // _NS_MINUTE,
         rules=_rules(listing) if listing.rules else None,
         labels=labels,
+        paid=listing.paid if not labels else None,
     )
 
 

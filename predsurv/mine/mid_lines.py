@@ -28,6 +28,7 @@ class MidLines(Struct, frozen=True):
     gaps: Mapping[str, Sequence[tuple[float, float]]]
 
 
+_MINUTES_OF_DAY: Final = 1_440
 GAP_MERGE: Final = 1 / 500
 """Observed time between two gaps that is too short to be seen in a chart, as a share of the time."""
 
@@ -50,6 +51,16 @@ def observed_mids(days: Sequence[MiningDay], instruments: Sequence[str], bins: i
         for instrument, position, mid in table.iter_rows():
             lines.setdefault(instrument, [None] * bins)[position] = mid
     return MidLines(start, end, lines, unobserved(known, start, end))
+
+
+def minute_mids(day: MiningDay, instruments: Sequence[str]) -> Lines:
+    """Return the last mid of each instrument in each of the 1,440 minutes of ``day``, of those with any."""
+    _, mids = _pieces(day, instruments)
+    lines: Lines = {}
+    table = binned(mids, day.start, day.end, _MINUTES_OF_DAY).collect(engine="streaming")
+    for instrument, position, mid in table.iter_rows():
+        lines.setdefault(instrument, [None] * _MINUTES_OF_DAY)[position] = mid
+    return lines
 
 
 def unobserved(covered: pl.DataFrame, start: int, end: int) -> dict[str, list[tuple[float, float]]]:

@@ -7,11 +7,19 @@ from typing import Annotated
 
 import typer
 
-from predsurv.cli.commands.map_review import DecisionFile, ReviewSession, read_key, require_terminal, review_pairs
+from predsurv.cli.commands.map_review import (
+    DecisionFile,
+    ReviewSession,
+    mapped,
+    read_key,
+    require_terminal,
+    review_pairs,
+)
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.mapping_tables import built_table, quality_json, quality_tables, queue_table
 from predsurv.cli.output.render import console, near, say, show
 from predsurv.config import load
+from predsurv.config.mappings import pair_name
 from predsurv.mapping.build import build as build_queue
 from predsurv.mapping.queue import decided_queue
 from predsurv.mapping.trial import try_labelled
@@ -39,6 +47,7 @@ def build(top: Top = 20, config: ConfigFile = None, format: OutputFormat = "tabl
 def list_(
     top: Top = 50,
     all_: Annotated[bool, typer.Option("--all", help="Show pairs that were rejected, too.")] = False,
+    prices: Annotated[bool, typer.Option("--prices", help="Compare their prices where both were recorded.")] = False,
     config: ConfigFile = None,
     format: OutputFormat = "table",
 ) -> None:
@@ -46,7 +55,11 @@ def list_(
     loaded = load(config).config
     decided = decided_queue(loaded.data_dir, loaded.trading.mappings)
     shown = [each for each in decided if all_ or each.state != "rejected"]
-    show(queue_table(shown, top), format)
+    moved = {
+        pair_name(mapped(each.first), mapped(each.second)): each.prices
+        for each in (review_pairs(loaded.data_dir, shown[:top]) if prices else ())
+    }
+    show(queue_table(shown, top, moved), format)
 
 
 @map_.command("review")

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.text import Text
 
+from predsurv.cli.commands.map_prices import ComparedMarkets, price_words
 from predsurv.cli.output.mapping_review import ReviewPair, page
 from predsurv.config.mapping_decisions import add_approved, add_rejected
 from predsurv.core.errors import ConfigError
@@ -88,7 +89,17 @@ def review_pairs(data_dir: Path, waiting: Sequence[DecidedPair]) -> list[ReviewP
         first, second = (listed.get(side) for side in _sides(each))
         if first is not None and second is not None:
             found.append(ReviewPair(each.candidate, first, second, *_approval(data_dir, each, (first, second))))
-    return found
+    prices = price_words(data_dir, [compared(each) for each in found])
+    return [replace(each, prices=words) for each, words in zip(found, prices, strict=True)]
+
+
+def compared(pair: ReviewPair) -> ComparedMarkets:
+    """Return the markets of a pair, and whether the first outcomes are opposite, as approved or as the relation is."""
+    inverse = pair.candidate is not None and pair.candidate.relation == "inverse"
+    if pair.suspended is not None:
+        firsts = {each.outcomes[0].instrument_id for each in (pair.first, pair.second)}
+        inverse = len(firsts & {side.outcomes[0] for side in pair.suspended.sides()}) == 1
+    return ComparedMarkets(pair.first, pair.second, inverse)
 
 
 def _sides(pair: DecidedPair) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -1,10 +1,11 @@
 """The tables of ``predsurv map``."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from predsurv.cli.output.render import Column, Table, Value, render
+from predsurv.config.mappings import PairName
 from predsurv.mapping.build import BuiltQueue
 from predsurv.mapping.findings import Finding
 from predsurv.mapping.queue import DecidedPair
@@ -25,6 +26,7 @@ _QUEUE: Final = (
     Column("second_market", "Market", keep=0),
     Column("rank", "Rank", "int", keep=1),
     Column("union", "Union of", keep=1),
+    Column("prices", "Prices, no proof", keep=3),
 )
 _QUALITY: Final = (
     Column("pairs", "Pairs", "int", keep=9),
@@ -57,9 +59,11 @@ _WRONG: Final = (
 )
 
 
-def queue_table(pairs: Sequence[DecidedPair], top: int) -> Table:
-    """Return the best ``top`` pairs as a table."""
-    rows = [_queue_row(number, each) for number, each in enumerate(pairs[:top], 1)]
+def queue_table(pairs: Sequence[DecidedPair], top: int, prices: Mapping[PairName, str] | None = None) -> Table:
+    """Return the best ``top`` pairs as a table; ``prices``: how those of a pair moved, in words."""
+    rows = [
+        (*_queue_row(number, each), (prices or {}).get(each.name) or None) for number, each in enumerate(pairs[:top], 1)
+    ]
     note = f"{len(rows)} of {len(pairs):,} pairs; a score orders the queue, a person approves"
     return Table("pairs", "Markets that may be the same contract", _QUEUE, rows, note, empty="no pair is worth a look")
 

@@ -89,3 +89,42 @@ def test_opposite_buckets_are_the_inverse_once_everything_is_stated() -> None:
 def test_texts_without_words_are_unreadable_and_nothing_more(text: str) -> None:
     assert titles(text, text).relation == "unreadable"
     assert titles(text, "Will Maduro leave office in 2027?").relation == "unreadable"
+
+
+RULES = (
+    'If {what}, the market resolves to "Yes", otherwise to "No". '
+    "Outcome verified by the Associated Press, by 11:59 PM ET."
+)
+
+
+def settled(kalshi: str, polymarket: str, *paid: int) -> Comparison:
+    one = Listing("kalshi", "KXSAMPLE", kalshi, rules=RULES.format(what=kalshi), paid=paid[0])
+    return compared(one, Listing("polymarket", "0x1", polymarket, rules=RULES.format(what=polymarket), paid=paid[1]))
+
+
+@pytest.mark.parametrize(
+    ("polymarket", "paid", "status"),
+    [
+        ("Will Maduro leave office by December 31, 2026?", (1_000_000, 1_000_000), "agree"),
+        ("Will Maduro leave office by December 31, 2026?", (1_000_000, 0), "conflict"),
+        ("Will Maduro not leave office by December 31, 2026?", (1_000_000, 0), "agree"),
+        ("Will Maduro not leave office by December 31, 2026?", (0, 0), "conflict"),
+    ],
+)
+def test_outcomes_that_disagree_veto_a_pair(polymarket: str, paid: tuple[int, int], status: str) -> None:
+    found = settled("Will Maduro leave office before Jan 1, 2027?", polymarket, *paid)
+    assert found.status("outcome") == status
+    assert (found.veto == "outcome") == (status == "conflict")
+    assert (found.relation == "different") == (status == "conflict")
+
+
+@pytest.mark.parametrize(("paid", "status"), [((0, 1_000_000), "agree"), ((1_000_000, 0), "conflict")])
+def test_what_pays_only_where_the_other_pays_may_pay_less_and_never_more(paid: tuple[int, int], status: str) -> None:
+    found = settled("Will the score be above 90 in 2026?", "Will the score be 90 or higher in 2026?", *paid)
+    assert found.status("threshold") == "narrower"
+    assert found.status("outcome") == status
+
+
+def test_an_outcome_of_one_side_alone_says_nothing() -> None:
+    found = titles("Will it happen in 2030?", "Will it happen in 2030?")
+    assert found.status("outcome") == "absent"

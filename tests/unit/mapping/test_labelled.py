@@ -57,3 +57,15 @@ def test_a_table_that_cannot_be_read_is_refused_in_one_line(tmp_path: Path) -> N
         read_labelled(tmp_path / "pairs.csv")
     with pytest.raises(ConfigError, match="No such file"):
         read_labelled(tmp_path / "none.csv")
+
+
+def test_results_that_disagree_veto_a_pair(tmp_path: Path) -> None:
+    rows = [line.split(",") for line in UNLABELLED.splitlines()[1:]]
+    head = "kalshi_ticker,kalshi_title,polymarket_id,polymarket_question,label,kalshi_result,polymarket_result\n"
+    results = (("yes", "1"), ("no", "0.00"), ("yes", "no"))
+    lines = [",".join([*row[:4], "1", *result]) for row, result in zip(rows, results, strict=True)]
+    queue = try_labelled(written(tmp_path, head + "\n".join(lines) + "\n")).queue
+    vetoes = {each.first: each.comparison.veto for each in queue}
+    assert [vetoes[row[0]] for row in rows] == ["", "", "outcome"]
+    unknown = read_labelled(written(tmp_path, head + ",".join([*rows[0][:4], "1", "disputed", ""]) + "\n"))
+    assert [each.paid for each in (*unknown.first.values(), *unknown.second.values())] == [None, None]
