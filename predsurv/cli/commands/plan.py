@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from predsurv.cli.output.columns import span
 from predsurv.cli.output.render import Column, Table, Value
 from predsurv.collect.selection.estimate import RecordedDay, ResourceEstimate, WriteSettings, forecast
 from predsurv.collect.selection.planner import EXPLORING, Candidate, Plan
@@ -11,6 +12,7 @@ from predsurv.config import Config
 from predsurv.core.ids import VenueName
 from predsurv.store import manifest
 from predsurv.store.layout import NS_SECOND, Layout, parse_file
+from predsurv.store.read.book_openings import book_rows
 from predsurv.store.seal.coverage_tail import covered_time
 
 _PLAN: Final = (
@@ -56,7 +58,9 @@ def _row(
         made.count("pinned"),
         made.count("exploited", "everything"),
         made.count(*EXPLORING),
-        f"recorded {experience.date}" if experience is not None and not expected.guessed else "a guess",
+        f"recorded {experience.date}, {span(round(experience.seconds * NS_SECOND))} of books"
+        if experience is not None and not expected.guessed
+        else "a guess",
     )
 
 
@@ -98,6 +102,19 @@ def _experience(layout: Layout, venue: VenueName) -> RecordedDay | None:
         return None
     date = max(partition.date for partition, _ in listed)
     day = [(partition.dataset, file) for partition, file in listed if partition.date == date]
-    messages = sum(file.rows for dataset, file in day if dataset in ("deltas", "trades"))
-    seconds = covered_time(layout, venue, date) / NS_SECOND
-    return RecordedDay(date, seconds, messages, sum(file.bytes for _, file in day))
+    changes = [file for dataset, file in day if dataset == "deltas"]
+    rows = book_rows(layout.data_dir / file.path for file in changes)
+    trades = sum(file.rows for dataset, file in day if dataset == "trades")
+    opening_bytes = _part(sum(file.bytes for file in changes), rows.opening_rows, rows.changes + rows.opening_rows)
+    return RecordedDay(
+        date,
+        covered_time(layout, venue, date) / NS_SECOND,
+        rows.changes + trades,
+        sum(file.bytes for _, file in day) - opening_bytes,
+        rows.openings,
+        opening_bytes,
+    )
+
+
+def _part(whole: int, part: int, of: int) -> int:
+    return whole * part // of if of else 0

@@ -8,12 +8,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from predsurv.collect.selection.planner import Candidate, Plan
+from predsurv.collect.selection.planner import EXPLORING, Candidate, Plan
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
 
 DAY_S: Final = 86_400
 SECOND: Final = 1_000_000_000
+_HOURS: Final = 24
 
 GUESSED_QUIET: Final = 0.02
 """Messages a second of an instrument without trades."""
@@ -31,12 +32,18 @@ DAILY_DATASETS: Final = 2
 
 
 class RecordedDay(Struct, frozen=True):
-    """An earlier day (YYYY-MM-DD): ``seconds`` covered, summed over instruments; messages and bytes in them."""
+    """An earlier day (YYYY-MM-DD): ``seconds`` covered, summed over instruments; messages and bytes in them.
+
+    A book is written whole when it is opened: at the start, in each hour, when rotation brings it. That happened
+    ``openings`` times in ``opening_bytes``, which are not among ``bytes``; nor are their rows messages.
+    """
 
     date: str
     seconds: float
     messages: int
     bytes: int
+    openings: int = 0
+    opening_bytes: int = 0
 
 
 class WriteSettings(Struct, frozen=True, kw_only=True):
@@ -74,6 +81,7 @@ def forecast(
     if recorded is not None and recorded.seconds:
         messages = recorded.messages / recorded.seconds * count
         size = recorded.bytes / recorded.seconds * count * DAY_S
+        size += recorded.opening_bytes / max(recorded.openings, 1) * _openings(made, settings)
     else:
         messages = sum(guessed_rate(volume) for volume in volumes.values())
         size = _guessed_bytes(volumes, messages, settings)
@@ -86,6 +94,12 @@ def forecast(
         revisit=max(1, made.revisit) * settings.rotation_period,
         guessed=recorded is None or not recorded.seconds,
     )
+
+
+def _openings(made: Plan, settings: WriteSettings) -> float:
+    """Return how many books are written whole in a day: each once an hour, those of the sweep in every rotation."""
+    swept = made.count(*EXPLORING) if made.revisit > 1 else 0
+    return len(made.want) * _HOURS + swept * DAY_S * SECOND / settings.rotation_period
 
 
 def guessed_rate(volume_24h: int) -> float:
@@ -102,5 +116,5 @@ def _guessed_bytes(volumes: Mapping[InstrumentKey, int], messages: float, settin
 
 def _files(settings: WriteSettings) -> int:
     seals = -(-DAY_S * SECOND // settings.seal_interval)
-    hourly, daily = (24, 1) if settings.compact else (seals, seals)
+    hourly, daily = (_HOURS, 1) if settings.compact else (seals, seals)
     return hourly * HOURLY_DATASETS + daily * DAILY_DATASETS

@@ -3,7 +3,7 @@
 import pytest
 
 from predsurv.collect.selection.estimate import DAY_S, GUESSED_BUSY, RecordedDay, WriteSettings, forecast, guessed_rate
-from predsurv.collect.selection.planner import Candidate, RotationHistory, SelectionRequest, plan
+from predsurv.collect.selection.planner import EXPLORING, Candidate, RotationHistory, SelectionRequest, plan
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.core.num import MICROS
 from tests.kit.recorder_samples import VENUE, S
@@ -63,3 +63,13 @@ def test_an_empty_plan_takes_no_resources() -> None:
     empty = plan(SelectionRequest(candidates=[], capacity=40, explore_share=0), RotationHistory())
     expected = forecast(empty, [], PACE, None)
     assert (expected.connections, expected.instruments, expected.files_per_day) == (0, 0, 0)
+
+
+def test_books_that_are_opened_are_expected_as_often_as_they_will_be() -> None:
+    day = RecordedDay("2026-01-01", seconds=100, messages=200, bytes=1_000, openings=50, opening_bytes=5_000)
+    steady = RecordedDay("2026-01-01", seconds=100, messages=200, bytes=1_000)
+    expected, without = (forecast(MADE, UNIVERSE, PACE, each) for each in (day, steady))
+    swept = MADE.count(*EXPLORING)
+    assert swept
+    assert expected.bytes_per_day - without.bytes_per_day == 100 * (40 * 24 + swept * DAY_S // 300)
+    assert expected.messages_per_s == without.messages_per_s == pytest.approx(80)
