@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Final, NamedTuple
 
 _USAGE: Final = "Usage: predsurv [--config FILE] [--format FORMAT] [--debug] COMMAND [ARGS]..."
-_ABOUT: Final = "Prediction markets: scan the universe, record it without silent gaps, mine it, trade on it."
+_ABOUT: Final = "Prediction markets: list them, record them without silent gaps, mine, trade."
 _OPTIONS: Final = """\
 Options:
   --config FILE   Configuration; default config/surveillance.toml if it is there
@@ -18,8 +18,9 @@ Options:
   --version       Show the version
   --help          Show this, or after a command its options
 
-Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 failed, 2 usage or configuration,
-3 venue unreachable, 4 data damaged, 5 refused for safety, 130 interrupted before its end.
+Data goes to stdout, progress to stderr. Exit codes: 0 done, 1 failed,
+2 usage or configuration, 3 venue unreachable, 4 data damaged,
+5 refused for safety, 130 interrupted before its end.
 New here? Try: predsurv demo"""
 
 

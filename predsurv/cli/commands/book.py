@@ -178,7 +178,8 @@ def _ladder(book: BookAt, levels: int) -> Table:
     sides = zip_longest(_side(book.bids[:levels]), _side(book.asks[:levels]), fillvalue=(None, None, None))
     rows: list[Sequence[Value]] = [(*reversed(bid), *ask) for bid, ask in sides]
     note = "sizes in shares; total: of this level and the better ones"
-    return Table("levels", "Ladder", columns, rows, note, empty="no level is known")
+    empty = "the book is empty" if book.trusted else "no level is known"
+    return Table("levels", "Ladder", columns, rows, note, empty=empty)
 
 
 def _side(levels: Sequence[Level]) -> list[tuple[int | None, int | None, int | None]]:

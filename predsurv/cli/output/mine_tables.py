@@ -74,7 +74,7 @@ _PERIODS: Final = (
     Column("end", "To", "time", keep=4),
     Column("duration_s", "For", "duration", keep=8),
     Column("state", "State", keep=7),
-    Column("how", "Why", keep=9, width_max=90),
+    Column("how", "Why", keep=9, width_max=90, fit="wrap"),
 )
 
 
