@@ -23,7 +23,7 @@ share (1.0 is 100 %) · ``duration`` int ns · ``time`` int ns UTC · ``bytes`` 
 numbers (or None) in their order. None and not-a-number mean "nothing known" in every kind.
 """
 
-Fit = Literal["cut", "whole", "wrap"]
+Fit = Literal["cut", "head", "whole", "wrap"]
 
 Series = list[float | None] | tuple[float | None, ...]
 Value = str | int | float | Series | None
@@ -54,7 +54,8 @@ class Column(Struct, frozen=True):
     for one that is never left out, which is what people find the row by. ``factor``: people see a decimal
     times this, in ``unit`` (dollars as cents: 100); programs get it as it is. ``of``: what the title says something
     of, named where the title stands alone ("at mid" of "Unrealised"). ``fit``: a text is ``cut`` where there is no
-    room, shown ``whole`` because it is copied (ids, names), or ``wrap``-ped into lines because it is read.
+    room, shown from its ``head`` on as far as there is room, because that is enough of it to name it, shown ``whole``
+    because it is copied (ids, names), or ``wrap``-ped into lines because it is read.
     ``if_any``: people see the column only where some row has something in it that is not 0 (baskets of a strategy
     that trades none). ``only="machine"``: programs get the column, and people read the same in a note.
     """
@@ -159,6 +160,11 @@ def shortened(texts: Sequence[str], cells: int) -> list[str]:
     """
     cuts = ([_middle(text, cells, int(cells * tail)) for text in texts] for tail in _TAILS)
     return max(cuts, key=lambda cut: len(set(cut)))  # the first of those that are as good
+
+
+def headed(text: str, cells: int) -> str:
+    """Return the beginning of a text in at most ``cells`` of a terminal."""
+    return _middle(text, cells, 0)
 
 
 def _middle(text: str, cells: int, tail: int) -> str:

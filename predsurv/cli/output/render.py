@@ -25,6 +25,7 @@ from predsurv.cli.output.columns import (
     Kind,
     Machine,
     Value,
+    headed,
     machine,
     people,
     shortened,
@@ -195,7 +196,11 @@ def _justify(column: Column) -> Literal["left", "right"]:
 
 
 def _cells(column: Column, texts: Sequence[str], width: int) -> list[Text]:
-    cut = shortened(texts, width) if _flexible(column) and column.fit == "cut" else texts
+    cut = texts
+    if _flexible(column) and column.fit == "cut":
+        cut = shortened(texts, width)
+    elif column.fit == "head":
+        cut = [headed(text, width) for text in texts]
     bars = "cyan" if column.kind in ("bar", "spark") else ""
     return [Text(text, style="dim" if text == NOTHING else bars) for text in cut]
 

@@ -108,12 +108,12 @@ _HELD: Final = (
     Column("instrument_id", "Instrument", keep=0),
 )
 _RUNS: Final = (
-    Column("run", "Run", keep=9, fit="whole"),
+    Column("run", "Run", keep=9, fit="head", width_min=20),  # commands take the beginning of an id
     Column("mode", "Mode", keep=2),
     Column("state", "State", keep=9, fit="whole"),
     Column("complete", "Complete", keep=3),
-    Column("strategies", "Strategies", keep=9, fit="wrap", width_min=11),
-    Column("parameters", "Parameters", keep=9, fit="wrap", width_min=14, width_max=TEXT_CHARS_MAX, if_any=True),
+    Column("strategies", "Strategies", keep=9, fit="wrap", width_min=13),
+    Column("parameters", "Parameters", keep=9, fit="wrap", width_min=18, width_max=TEXT_CHARS_MAX, if_any=True),
     Column("venues", "Venues", keep=4),
     Column("started", "Started", "time", keep=3),
     Column("requested_s", "Asked for", "duration", keep=5),

@@ -161,6 +161,7 @@ def find_run(data_dir: Path, prefix: str) -> RunFolder:
         raise ConfigError(f"no run in {runs_dir(data_dir)} yet; 'predsurv trade --paper' or 'backtest' makes one")
     if prefix == _NEWEST:
         return found[-1]
+    prefix = prefix.removesuffix("…")  # as a narrow table shows it
     matching = [each for each in found if each.run.startswith(prefix)]
     exact = [each for each in matching if each.run == prefix]
     if len(exact or matching) == 1:

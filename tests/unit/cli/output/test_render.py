@@ -132,6 +132,16 @@ def test_what_is_copied_is_never_cut_and_what_is_read_is_wrapped() -> None:
     assert all(len(line) <= 48 for line in text.splitlines())
 
 
+def test_what_its_beginning_names_is_cut_at_its_end_and_before_other_columns_go() -> None:
+    columns = (Column("run", "Run", keep=9, fit="head", width_min=20), Column("state", "State", keep=1, fit="whole"))
+    runs = Table(
+        "runs", "Runs", columns, [(f"20261130T13{n:02}03728Z-backtest-polymarket", "complete") for n in (1, 2)]
+    )
+    lines = on_terminal(30, runs).splitlines()
+    assert [line.split() for line in lines[3:5]] == [[f"20261130T13{n:02}03728Z…", "complete"] for n in (1, 2)]
+    assert "20261130T130103728Z-backtest-polymarket" in on_terminal(80, runs)
+
+
 def test_a_column_that_says_nothing_is_for_programs_alone() -> None:
     columns = (Column("q", "Market"), Column("b", "Baskets", "int", if_any=True))
     none, some = (Table("t", "T", columns, [("a", 0), ("b", count)]) for count in (None, 2))

@@ -43,6 +43,7 @@ def test_a_run_is_found_by_the_beginning_of_its_id(tmp_path: Path) -> None:
     names = listed(tmp_path, START, START, START + S)
     (tmp_path / "runs" / "not-a-run").mkdir()
     assert find_run(tmp_path, "20270115T080001").run == names[2]
+    assert find_run(tmp_path, "20270115T080001…").run == names[2], "as a narrow table shows it"
     assert find_run(tmp_path, "latest").run == names[2]
     assert find_run(tmp_path, names[0]).run == names[0]  # also where it begins another
     with pytest.raises(ConfigError, match="3 runs begin with '2027'"):
