@@ -65,6 +65,13 @@ COMMANDS: Final = (
         "compact",
         "Make one file of each recorded hour that is over",
     ),
+    CliCommand(
+        "import",
+        "Record",
+        "predsurv.cli.commands.import_recording",
+        "import_command",
+        "Record the files of somebody else's recording",
+    ),
     CliCommand("markets", "Analyse", "predsurv.cli.commands.markets", "markets", "Search the venues' lists of markets"),
     CliCommand(
         "book", "Analyse", "predsurv.cli.commands.book", "book", "Show the recorded book of a market at a moment"
