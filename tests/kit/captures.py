@@ -14,11 +14,14 @@ from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Final, NamedTuple, get_args
 
+from msgspec.structs import replace
+
 from predsurv.cli.app import main
 from predsurv.config import load
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.market import Market
+from predsurv.core.num import Price
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.net.clock import ManualClock
 from predsurv.ports import MarketQuery
@@ -38,6 +41,7 @@ _LEVELS: Final = 10
 _LOST: Final = 3
 """Of the books, how many have a gap at the end."""
 
+DAY_BEFORE: Final = "2027-01-14"
 DAY: Final = "2027-01-15"
 COMMANDS: Final[Mapping[str, str]] = {
     "help": "--help",
@@ -49,6 +53,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "book-closed": "book crypto-0004-a",
     "book-gap": f"book politics-0000-a --at {DAY}T08:00:29",
     "book-ambiguous": "book ether",
+    "scan-diff": f"scan --diff {DAY}",
     "mine": f"mine mock 2027-01-13..{DAY} --top 8",
     "explain": "mine explain politics-0008",
     "episodes": f"mine episodes mock {DAY}",
@@ -98,6 +103,7 @@ async def _record(data_dir: Path) -> None:
     venue = MockVenue(load(None, environ={}).config.mock, clock)
     markets: list[Market] = [market async for market in venue.catalog().markets(MarketQuery())]
     write_universe(data_dir, venue.name, DAY, markets)
+    write_universe(data_dir, venue.name, DAY_BEFORE, [_as_it_was(market, at) for at, market in enumerate(markets[2:])])
     keys = [market.key(0) for market in markets[:_BOOKS]]
     feed = venue.feed()
     await feed.watch(frozenset(keys))
@@ -118,6 +124,18 @@ async def _record(data_dir: Path) -> None:
     record(data_dir, end, told)
     for path in Layout(data_dir).manifest.iterdir():
         os.utime(path, ns=(end, end))
+
+
+def _as_it_was(market: Market, place: int) -> Market:
+    """Return what the list said of a market the day before."""
+    earlier = replace(market, fetched_at=market.fetched_at - 86_400 * S)
+    if place == 0:
+        return replace(earlier, description=f"{market.description} Draws count as No.", tick_size=Price(1_000))
+    return (
+        replace(earlier, close_time=START)
+        if place == 1
+        else replace(earlier, status="paused" if place == 2 else "active")
+    )
 
 
 def _is_lost(event: Record, lost: Mapping[InstrumentKey, int]) -> bool:

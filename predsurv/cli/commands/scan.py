@@ -8,6 +8,7 @@ from typing import Annotated, Final, NamedTuple
 import typer
 
 from predsurv.cli.commands.bucket_upload import upload_universes
+from predsurv.cli.commands.scan_diff import show_changes
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, Venues, mock_flag
 from predsurv.cli.output.columns import TEXT_CHARS_MAX
 from predsurv.cli.output.progress import progress_line
@@ -74,8 +75,9 @@ NO_LIMITS: Final = ScanFilters(None, None)
 
 def scan(
     venues: Venues = None,
-    *,
     config: ConfigFile = None,
+    format: OutputFormat = "table",
+    *,
     mock: Mock = False,
     min_volume: Annotated[
         str | None,
@@ -90,9 +92,19 @@ def scan(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, metavar="N", help="Stop after N markets per venue.")
     ] = None,
-    format: OutputFormat = "table",
+    diff: Annotated[
+        str | None,
+        typer.Option(
+            "--diff", metavar="DATE[..DATE]", help="Scan nothing; show what changed in the lists of these days."
+        ),
+    ] = None,
 ) -> None:
     """List every market of the venues and write each day's universe file."""
+    if diff is not None:
+        show_changes(
+            load(config, flags=mock_flag(mock)).config.data_dir, venues or (["mock"] if mock else None), diff, format
+        )
+        return
     only = {"scanner.tradable_only": True} if tradable else {}
     loaded = load(config, flags={**mock_flag(mock), "scanner.max_markets": limit, **only}).config
     least = ScanFilters(_dollars("--min-volume", min_volume), _dollars("--min-liquidity", min_liquidity))

@@ -58,6 +58,7 @@ class Column(Struct, frozen=True):
     because it is copied (ids, names), or ``wrap``-ped into lines because it is read.
     ``if_any``: people see the column only where some row has something in it that is not 0 (baskets of a strategy
     that trades none). ``only="machine"``: programs get the column, and people read the same in a note.
+    ``chars_max``: characters of a text, for people and programs alike.
     """
 
     key: str
@@ -73,6 +74,7 @@ class Column(Struct, frozen=True):
     fit: Fit = "cut"
     if_any: bool = False
     only: Literal["", "machine"] = ""
+    chars_max: int = TEXT_CHARS_MAX
 
     @property
     def heading(self) -> str:
@@ -95,7 +97,7 @@ class Column(Struct, frozen=True):
 def people(column: Column, value: Value) -> str:
     """Return the cell as people read it; text is sanitised and one line."""
     if isinstance(value, str):
-        return sanitise(value, TEXT_CHARS_MAX)
+        return sanitise(value, column.chars_max)
     if isinstance(value, list | tuple):
         return sparkline(value)
     if isinstance(value, bool):
@@ -108,7 +110,7 @@ def people(column: Column, value: Value) -> str:
 def machine(column: Column, value: Value) -> Machine:
     """Return the cell as JSON holds it: durations in seconds, times as ISO 8601, micros as decimals."""
     if isinstance(value, str):
-        return sanitise(value, TEXT_CHARS_MAX)
+        return sanitise(value, column.chars_max)
     if isinstance(value, list | tuple):
         return [None if item is None or not isfinite(item) else float(item) for item in value]
     if value is None or not isfinite(value):
