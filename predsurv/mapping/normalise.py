@@ -45,8 +45,20 @@ _SPELLINGS: Final = str.maketrans(
 )
 _SPACES: Final = re.compile(r"\s+")
 _TOKEN: Final = re.compile(
-    r"[0-9]+(?:st|nd|rd|th)\b|#?[0-9][0-9,]*(?:\.[0-9]+)?|[a-z](?:\.[a-z])+\.?|[^\W\d_]+(?:'[a-z]{1,2}\b)?"
+    r"[0-9]+(?:st|nd|rd|th)\b|[a-z]{1,2}[0-9]{1,2}\b|#?[0-9][0-9,]*(?:\.[0-9]+)?|[a-z](?:\.[a-z])+\.?|[^\W\d_]+(?:'[a-z]{1,2}\b)?"
 )
+
+_EDITION: Final = re.compile(
+    r"\b([0-9]{2})(?:st|nd|rd|th) (?:annual )?(?=(academy|grammy|golden globe|(?:primetime )?emmy))"
+)
+_YEAR_BEFORE_FIRST: Final = {
+    "academy": 1928,
+    "grammy": 1958,
+    "golden globe": 1943,
+    "emmy": 1948,
+    "primetime emmy": 1948,
+}
+"""What an edition of an award is counted from: the 98th Academy Awards are those of 2026."""
 
 
 def normalise(text: str, limit: int = TITLE_CHARS_MAX) -> str:
@@ -56,7 +68,8 @@ def normalise(text: str, limit: int = TITLE_CHARS_MAX) -> str:
         kept = clean.replace("°", "\0")
         decomposed = unicodedata.normalize("NFKD", kept)
         clean = "".join(each for each in decomposed if not unicodedata.combining(each)).replace("\0", "°")
-    return _SPACES.sub(" ", clean.casefold().translate(_SPELLINGS)).strip()
+    folded = _SPACES.sub(" ", clean.casefold().translate(_SPELLINGS)).strip()
+    return _EDITION.sub(lambda found: f"{int(found[1]) + _YEAR_BEFORE_FIRST[found[2]]} ", folded)
 
 
 def raw_words(text: str) -> list[str]:

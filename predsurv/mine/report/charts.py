@@ -115,7 +115,7 @@ def calibration_chart(outcomes: Sequence[Mapping[str, Any]]) -> str:
         parts.append(f'<line class="mid" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>')
         parts.append(f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="3"><title>{sanitise(said)}</title></circle>')
     return (
-        '<svg class="big" style="max-width:440px" role="img" viewBox="0 0 410 324"><title>share that paid by price'
+        '<svg class="square" role="img" viewBox="0 0 420 324"><title>share that paid by price'
         f"</title>{''.join(parts)}</svg>"
     )
 

@@ -106,19 +106,21 @@ def _calibration(outcomes: Sequence[Mapping[str, Any]]) -> str:
     if not ranges:
         return "<h2>Calibration</h2><p>No market with trades has settled, as far as the recording has heard.</p>"
     rows = "".join(
-        f'<tr><td class="l">{safe(row["price_cents"])} ¢</td><td>{row["trades"]:,}</td><td>{row["markets"]:,}</td>'
-        f"<td>{row['mean_price_usd'] * 100:.1f} ¢</td><td>{row['win_rate']:.1%}</td><td>{_error(row)}</td>"
+        f'<tr><td class="l">{safe(row["price_cents"])} ¢</td><td class="more">{row["trades"]:,}</td>'
+        f"<td>{row['markets']:,}</td><td>{row['mean_price_usd'] * 100:.1f} ¢</td><td>{row['win_rate']:.1%}</td><td>{_error(row)}</td>"
         f"<td>{row['taker_return']:+.1%}</td></tr>"
         for row in ranges
     )
-    heads = ("Trades", "Markets", "Mean price", "Paid", "± (95 %)", "Return of takers")
+    heads = ("Markets", "Mean price", "Paid", "± (95 %)", "Return of takers")
     return (
         "<h2>Calibration: how often what takers bought has paid</h2>"
         "<p>Trades of markets that have settled since, before fees. On the broken line prices were right.</p>"
         f'{calibration_chart(ranges)}<div class="wide"><table><thead><tr><th class="l">Price</th>'
+        '<th class="more">Trades</th>'
         f"{''.join(f'<th>{head}</th>' for head in heads)}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
 def _error(row: Mapping[str, Any]) -> str:
-    return UNKNOWN if row["win_rate_error"] is None else f"{1.96 * row['win_rate_error']:.1%}"
+    """Return the half-width of the interval; unknown where all paid alike, of which markets say nothing."""
+    return f"{1.96 * row['win_rate_error']:.1%}" if row["win_rate_error"] else UNKNOWN

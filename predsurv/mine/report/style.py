@@ -24,6 +24,7 @@ th.l,td.l{text-align:left}td.q{white-space:normal;min-width:12rem;max-width:30re
 small{color:var(--dim);display:block;font-weight:400}
 svg{display:block}.bar{width:100px;height:12px}svg text{fill:var(--dim);font-size:9px}
 .big text{font-size:11px}.big{width:100%;max-width:900px}
+.square{width:100%;max-width:440px}.square text{font-size:11px}
 .mid{fill:none;stroke:var(--mark);stroke-width:1.5}.dot{fill:var(--mark)}.gap{fill:var(--gap)}
 .axis{stroke:var(--line)}.even{stroke:var(--dim);stroke-dasharray:4 4}
 .key span{display:inline-block;margin-right:1.2rem;white-space:nowrap}
