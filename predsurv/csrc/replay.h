@@ -14,7 +14,7 @@
 enum { ASKED_EVENT, ASKED_EXCLUSIVE, ASKED_OUTCOMES, ASKED };
 
 enum { HEED_ALL = 1, HEED_TRADES = 2, HEED_WHOLE_BOOKS = 4 }; /* rows of an instrument that go to Python */
-enum { RUN_END, RUN_BOUND, RUN_ROW, RUN_EVENT, RUN_PAUSE, RUN_LOSS };
+enum { RUN_END, RUN_BOUND, RUN_ROW, RUN_EVENT, RUN_PAUSE, RUN_LOSS, RUN_SHOWN };
 
 /* What a strategy wants to hear, as engine/interest.py says; bounds are INT64_MIN and INT64_MAX where there are none. */
 typedef struct {
@@ -65,7 +65,9 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *books, *states, *told;
+    PyObject *books, *states, *told; /* told: what each broker remembers of trades */
+    PyObject *show;        /* borrowed while it runs */
+    int best_before;       /* what is shown comes with the best prices before it */
     Instrument *instruments;
     Py_ssize_t count, room;
     Group *groups;
@@ -122,6 +124,17 @@ int concerns_place(const Instrument *instrument, int side, int64_t price);
 int events_prepare(void);
 PyObject *event_taken(Replay *self, Cursor *cursor);
 PyObject *trade_of(const Replay *self, const Rows *rows, const Row *row);
+PyObject *delta_of(const Replay *self, const Row *row);
+PyObject *taker_text(int sells);
 int state_follow(Replay *self, Instrument *instrument, const Row *row);
+
+/* Show a row that was folded, as an event whose reference is taken; `before`: the best prices before, NULL for none.
+   SHOWN, SHOWN_LAST when what is next has to be planned anew, -1 with an exception. */
+enum { SHOWN = 1, SHOWN_LAST = 2 };
+int show_event(Replay *self, PyObject *event, const int64_t before[2], int wanted, int observed);
+
+/* replay_trades.c */
+int told_check(PyObject *told);
+int trade_note(Replay *self, const Rows *rows, const Row *row);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include "slots.h"
 
-static PyTypeObject *delta_type, *snapshot_type, *trade_type, *state_type;
+static PyTypeObject *delta_type, *snapshot_type, *trade_type, *state_type, *best_type;
 static PyObject *texts[2], *takers[2];
 static struct { Py_ssize_t price, size, ts; } state_at;
 
@@ -19,9 +19,11 @@ int events_prepare(void)
     Py_XSETREF(snapshot_type, core_type("predsurv.core.events", "BookSnapshot"));
     Py_XSETREF(trade_type, core_type("predsurv.core.events", "Trade"));
     Py_XSETREF(state_type, core_type("predsurv.state.market_cache", "InstrumentState"));
+    Py_XSETREF(best_type, core_type("predsurv.engine.call_filter", "BestBefore"));
     for (int i = 0; i < 4; i++)
         Py_XSETREF(*words[i].place, PyUnicode_InternFromString(words[i].name));
-    if (delta_type == NULL || snapshot_type == NULL || trade_type == NULL || state_type == NULL || PyErr_Occurred())
+    if (delta_type == NULL || snapshot_type == NULL || trade_type == NULL || state_type == NULL || best_type == NULL
+        || PyErr_Occurred())
         return -1;
     prepared = (state_at.price = slot_of(state_type, "last_price")) && (state_at.size = slot_of(state_type, "last_size"))
         && (state_at.ts = slot_of(state_type, "last_trade_ts"));
@@ -44,7 +46,9 @@ static PyObject *made_of(PyTypeObject *type, PyObject **values, Py_ssize_t count
     return made;
 }
 
-static PyObject *delta_of(const Replay *self, const Row *row)
+PyObject *taker_text(int sells) { return takers[sells]; }
+
+PyObject *delta_of(const Replay *self, const Row *row)
 {
     PyObject *values[] = {
         Py_NewRef(self->instruments[row->instrument].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
@@ -153,4 +157,25 @@ int state_follow(Replay *self, Instrument *instrument, const Row *row)
     if (state_put(instrument->state, row, row->price) < 0)
         return -1;
     return mirror == NULL || state_put(mirror->state, row, MICROS - row->price) == 0 ? 1 : -1;
+}
+
+/* The best prices before an event: None where the book was not known, or where nobody asks. */
+static PyObject *best_before(const Replay *self, const int64_t before[2])
+{
+    if (before == NULL || !self->best_before || before[0] == INT64_MAX)
+        return Py_NewRef(Py_None);
+    PyObject *values[] = {maybe(before[0]), maybe(before[1])};
+    return made_of(best_type, values, 2);
+}
+
+int show_event(Replay *self, PyObject *event, const int64_t before[2], int wanted, int observed)
+{
+    PyObject *best = event == NULL ? NULL : best_before(self, before);
+    PyObject *given[] = {event, best, wanted ? Py_True : Py_False, observed ? Py_True : Py_False};
+    PyObject *more = best == NULL ? NULL : PyObject_Vectorcall(self->show, given, 4, NULL);
+    int go_on = more == NULL ? -1 : PyObject_IsTrue(more);
+    Py_XDECREF(event);
+    Py_XDECREF(best);
+    Py_XDECREF(more);
+    return go_on < 0 ? -1 : go_on ? SHOWN : SHOWN_LAST;
 }

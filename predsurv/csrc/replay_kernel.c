@@ -4,7 +4,6 @@
 
 #include "parts.h"
 
-#define TOLD_MAX 1000    /* trades that Python has not heard of */
 #define PAUSE_ROWS 65536 /* folded at a time: somebody may want to stop */
 
 static int cursor_load(Cursor *cursor)
@@ -108,22 +107,18 @@ static void prices_of(const Instrument *instrument, int64_t prices[2])
 static int fold_change(Replay *self, Rows *rows, const Row *row, Instrument *instrument)
 {
     Book *book = instrument->book;
-    int64_t prices[2];
-    if (instrument->place_count && concerns_place(instrument, row->side, row->price))
-        return 0;
+    int64_t prices[2] = {INT64_MAX, INT64_MAX};
+    int observed = instrument->place_count && concerns_place(instrument, row->side, row->price), wanted = 0;
     if (book != NULL && book->trusted) {
-        Ladder *ladder = (Ladder *)(row->side == SIDE_ASK ? book->asks : book->bids);
-        int64_t size = ladder_size(ladder, row->price);
         prices_of(instrument, prices);
-        if (ladder_put(ladder, row->price, row->size) < 0)
+        if (ladder_put((Ladder *)(row->side == SIDE_ASK ? book->asks : book->bids), row->price, row->size) < 0)
             return -1;
         groups_follow(self, instrument);
-        if (book_known(book) && wants_book_event(self, instrument, row, prices))
-            return ladder_put(ladder, row->price, size); /* Python does it all */
+        wanted = book_known(book) && wants_book_event(self, instrument, row, prices);
         stamp_book(book, row);
     }
     folded(self, rows, row, 1);
-    return 1;
+    return wanted || observed ? show_event(self, delta_of(self, row), prices, wanted, observed) : 1;
 }
 
 static int fold_whole_book(Replay *self, Rows *rows, const Row *row, Instrument *instrument)
@@ -153,21 +148,17 @@ static int fold_whole_book(Replay *self, Rows *rows, const Row *row, Instrument 
 static int fold_trade(Replay *self, Rows *rows, const Row *row, Instrument *instrument)
 {
     const Instrument *primary = &self->instruments[instrument->primary];
-    if (primary->heeded & HEED_TRADES || (book_known(primary->book) && wants_trade(self, instrument)))
-        return 0;
+    int observed = primary->heeded & HEED_TRADES, wanted = book_known(primary->book) && wants_trade(self, instrument);
     int followed = state_follow(self, instrument, row);
     if (followed <= 0)
         return followed;
-    PyObject *trade = trade_of(self, rows, row);
-    int failed = trade == NULL || PyList_Append(self->told, trade) < 0;
-    Py_XDECREF(trade);
-    if (failed)
+    if (!observed && trade_note(self, rows, row) < 0)
         return -1;
     folded(self, rows, row, 1);
-    return 1;
+    return wanted || observed ? show_event(self, trade_of(self, rows, row), NULL, wanted, observed) : 1;
 }
 
-/* Fold the next row of a file: 1 folded, 0 for Python, -1 with an exception. */
+/* Fold the next row of a file: 1 folded, 0 for Python, SHOWN or SHOWN_LAST, -1 with an exception. */
 static int fold_row(Replay *self, Rows *rows)
 {
     const Row *row = rows_next(rows);
@@ -213,16 +204,19 @@ static int fold_rows(Replay *self, int64_t bound, int64_t look)
             self->next = NULL;
         else
             cursor_load(next);
-        if (self->skipped >= pause || PyList_GET_SIZE(self->told) >= TOLD_MAX)
+        if (done == SHOWN_LAST)
+            return self->next == NULL && choose(self) < 0 ? -1 : RUN_SHOWN;
+        if (self->skipped >= pause)
             return self->next == NULL && choose(self) < 0 ? -1 : self->next == NULL ? RUN_END : RUN_PAUSE;
     }
 }
 
-/* run(bound, look): fold rows before `bound`, and look at what is held at multiples of its step from `look` on. */
+/* run(bound, look, show): fold rows before `bound`, and look at what is held at multiples of its step from `look` on.
+   `show(event, before, wanted, observed)` is called with what somebody has to see; it says whether to go on. */
 PyObject *replay_run(Replay *self, PyObject *args)
 {
     long long bound, look;
-    if (!PyArg_ParseTuple(args, "LL", &bound, &look))
+    if (!PyArg_ParseTuple(args, "LLO", &bound, &look, &self->show))
         return NULL;
     if (self->touched >= 0) {
         Instrument *instrument = &self->instruments[self->touched];

@@ -245,13 +245,7 @@ static PyObject *replay_gapped(Replay *self, PyObject *given)
 
 static PyObject *replay_drain(Replay *self, PyObject *Py_UNUSED(ignored))
 {
-    PyObject *told = self->told, *fresh = PyList_New(0);
-    if (fresh == NULL)
-        return NULL;
-    PyObject *made = Py_BuildValue("nLN", self->skipped, (long long)self->last, told);
-    if (made == NULL)
-        return NULL;
-    self->told = fresh;
+    PyObject *made = Py_BuildValue("nL", self->skipped, (long long)self->last);
     self->skipped = 0;
     return made;
 }
@@ -268,9 +262,11 @@ static PyObject *replay_foreign(Replay *self, void *Py_UNUSED(ignored))
 
 static int replay_init(Replay *self, PyObject *args, PyObject *Py_UNUSED(keywords))
 {
-    PyObject *books, *states, *filters;
-    if (!PyArg_ParseTuple(args, "O!O!O!", &PyDict_Type, &books, &PyDict_Type, &states, &PyTuple_Type, &filters)
-        || events_prepare() < 0)
+    PyObject *books, *states, *filters, *told;
+    int best_before;
+    if (!PyArg_ParseTuple(args, "O!O!O!O!p", &PyDict_Type, &books, &PyDict_Type, &states, &PyTuple_Type, &filters,
+                          &PyTuple_Type, &told, &best_before)
+        || told_check(told) < 0 || events_prepare() < 0)
         return -1;
     if (PyTuple_GET_SIZE(filters) > STRATEGIES_MAX || self->books != NULL) {
         PyErr_SetString(PyExc_ValueError, "made once, for fewer strategies");
@@ -284,8 +280,9 @@ static int replay_init(Replay *self, PyObject *args, PyObject *Py_UNUSED(keyword
     self->until = INT64_MAX;
     self->books = Py_NewRef(books);
     self->states = Py_NewRef(states);
-    self->told = PyList_New(0);
-    return self->told == NULL ? -1 : 0;
+    self->told = Py_NewRef(told);
+    self->best_before = best_before;
+    return 0;
 }
 
 static void replay_dealloc(Replay *self)
@@ -323,7 +320,7 @@ static PyMethodDef replay_methods[] = {
     {"hold", (PyCFunction)replay_hold, METH_VARARGS, "Set what is held, and what it may not be worth less than."},
     {"run", (PyCFunction)replay_run, METH_VARARGS, "Fold rows before a time until Python has to see one."},
     {"take", (PyCFunction)replay_take, METH_NOARGS, "Take the next event, whatever it is."},
-    {"drain", (PyCFunction)replay_drain, METH_NOARGS, "Take the counts and the trades of what was folded."},
+    {"drain", (PyCFunction)replay_drain, METH_NOARGS, "Take the counts of what was folded."},
     {NULL, NULL, 0, NULL},
 };
 

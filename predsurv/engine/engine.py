@@ -38,6 +38,7 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import Money
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.books.available import AvailableBooks
+from predsurv.engine.call_filter import BestBefore
 from predsurv.engine.control import TradingControl
 from predsurv.engine.own_prints import OwnPrints
 from predsurv.engine.risk.checks import RiskLimits
@@ -109,6 +110,22 @@ class Engine:
         """
         self._risk.now = max(self._risk.now, ts)
         self._risk.last_recv[venue] = ts
+
+    @property
+    def needs_before(self) -> bool:
+        """Return whether ``hear`` has to be given how a book was before an event."""
+        return self._calls.needs_before
+
+    def hear(self, event: BookDelta | Trade, before: BestBefore | None, *, wanted: bool) -> Step:
+        """Do what is left to do for market data that is already in the cache; its time is before ``next_at``.
+
+        ``before``: the best prices before a book event, where ``needs_before`` says so. ``wanted``: whether any
+        strategy may want to hear of it; its book can be trusted then.
+        """
+        self._risk.now, self._risk.last_recv[event.key.venue] = event.ts_recv, event.ts_recv
+        if isinstance(event, BookDelta):
+            self.books.on_book_event(event)
+        return self._calls.tell(event, before) if wanted else EMPTY_STEP
 
     def exposure(self, key: InstrumentKey | None = None) -> Money:
         """Return the cost of positions plus live buys: of one instrument, or of all."""

@@ -50,7 +50,10 @@ class CalledStrategy(Struct, frozen=True):
 
 
 class StrategyCalls:
-    """The strategies of a run, in the order in which they are called."""
+    """The strategies of a run, in the order in which they are called.
+
+    ``needs_before``: whether any has to be told how a book was before an event.
+    """
 
     def __init__(
         self,
@@ -66,11 +69,11 @@ class StrategyCalls:
         self._differ = QuoteDiffer(cache, account, risk)
         self.called = tuple(self._prepare(each) for each in strategies)
         self._covering = tuple(each for each in self.called if each.strategy.interest.coverage)
-        self._needs_before = any(each.filter is not None and each.filter.needs_before for each in self.called)
+        self.needs_before = any(each.filter is not None and each.filter.needs_before for each in self.called)
 
     def best_before(self, key: InstrumentKey) -> BestBefore | None:
         """Return the best prices of a book that an event is about to change, where any strategy's interest asks."""
-        book = self._cache.book(key) if self._needs_before else None
+        book = self._cache.book(key) if self.needs_before else None
         return None if book is None or not book.trusted else best_prices(self._risk.books.less_consumed(key) or book)
 
     def on_market_data(self, event: BookDelta | BookSnapshot | Trade | Quote, before: BestBefore | None) -> Step:
@@ -82,6 +85,10 @@ class StrategyCalls:
             self._observed.on_snapshot(event)
         if self._cache.trusted_book(self._cache.primary_of(event.key)) is None:
             return EMPTY_STEP
+        return self.tell(event, before)
+
+    def tell(self, event: BookDelta | BookSnapshot | Quote | Trade, before: BestBefore | None) -> Step:
+        """Call the strategies with market data of a book that can be trusted."""
         return self._call(self.called, event, before)
 
     def on_gap(self, event: Gap | Unwanted) -> Step:

@@ -16,8 +16,9 @@ from predsurv.store.read.rows import RowFiles
 from predsurv.trade.pipeline import PAUSE, EventPipeline, RunComponents, SkippingBroker
 from predsurv.trade.replay import EventClock
 from predsurv.trade.row_interest import STRATEGIES_MAX, RowInterest
+from predsurv.trade.seen_rows import SeenRows
 
-_END, _BOUND, _ROW, _EVENT, _PAUSE, _LOSS = range(6)
+_END, _BOUND, _ROW, _EVENT, _PAUSE, _LOSS, _SHOWN = range(7)
 _STATEMENT_SEGMENT: Final = -2
 """Sorts statements before gaps and all other events of the same nanosecond."""
 _NEVER: Final = (1 << 63) - 1
@@ -49,7 +50,8 @@ class ColumnReplay:
         self._reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap
         self._stated = {id(each) for each in recording.statements}
         self._begun = False
-        self._consumed = 0  # version of what our fills consumed
+        self._seen = SeenRows(components.engine, brokers)
+        self._version = -1  # of what is to be seen
         self._changed = True
 
     def changed(self, _event: object, _step: Step) -> None:
@@ -60,16 +62,18 @@ class ColumnReplay:
         """Go through the recording until ``stopped``, for ``duration`` ns of it, or to its end."""
         end = _NEVER
         while not stopped():
-            if self._changed or self._engine.books.version != self._consumed:
-                self._interest.update()
-                self._changed, self._consumed = False, self._engine.books.version
+            self._look_again()
             loss = self._engine.control.loss
             pipeline.loss_watched = loss.watched and loss.since is None
             look = pipeline.next_tick if pipeline.loss_watched else _NEVER
-            bound = self._bound(pipeline)
-            code = self._replay.run(min(end, bound), look)
-            self._drain(pipeline)
+            due = pipeline.tick_due()
+            bound = self._bound(pipeline, due)
+            code = self._replay.run(min(end, bound), look, self._seen.see)
+            self._drain(pipeline, due)
             pipeline.loss_watched = pipeline.loss_watched and code != _LOSS
+            if code == _SHOWN:
+                await self._seen.finish(pipeline)
+                continue
             following, ts = self._files.next_at, self._replay.time
             if ts is None and following is None:
                 return
@@ -92,10 +96,10 @@ class ColumnReplay:
             return
         # What a broker does may change what it has to observe long before we hear of it.
         self._changed = self._changed or any(each.next_at <= ts for each in self._brokers)
-        pipeline.pass_ticks(min(ts, bound - 1))
+        pipeline.pass_ticks(min(ts, bound - 1), pipeline.tick_due())
         await pipeline.reach(ts)
         if event is None:
-            if code in (_BOUND, _LOSS) and self._begun and self._bound(pipeline) > ts:
+            if code in (_BOUND, _LOSS) and self._begun and self._bound(pipeline, pipeline.tick_due()) > ts:
                 return
             event = self._replay.take()
         if isinstance(event, BookSnapshot) and self._reasons:
@@ -115,10 +119,17 @@ class ColumnReplay:
         self._reasons[event.key] = event.reason
         return repeated
 
-    def _bound(self, pipeline: EventPipeline) -> int:
-        """Return the time (ns UTC) from which nothing may be passed over."""
+    def _look_again(self) -> None:
+        version = self._seen.version
+        if self._changed or version != self._version:
+            self._interest.update()
+            self._changed, self._version = False, version
+        self._seen.plan(version)
+
+    def _bound(self, pipeline: EventPipeline, due: int) -> int:
+        """Return the time (ns UTC) from which nothing may be passed over; ``due``: when the next tick is."""
         following = self._files.next_at
-        tick = min(pipeline.tick_due(), pipeline.next_tick + PAUSE)
+        tick = min(due, pipeline.next_tick + PAUSE)
         bound = min(tick, self._engine.next_at, *(each.next_at for each in self._brokers))
         return bound if following is None else min(bound, following)
 
@@ -127,12 +138,10 @@ class ColumnReplay:
             self._replay.add_cursor(rows)
         self._interest.settle()
 
-    def _drain(self, pipeline: EventPipeline) -> None:
-        passed, last, trades = self._replay.drain()
-        for broker in self._brokers if trades else ():
-            broker.pass_over(trades)
+    def _drain(self, pipeline: EventPipeline, due: int) -> None:
+        passed, last = self._replay.drain()
         if passed:
             self._engine.pass_over(self._recording.venue, last)
             self._stats.count_passed(passed, last)
             self._clock.advance(last)
-            pipeline.pass_ticks(last)
+            pipeline.pass_ticks(last, due)

@@ -17,7 +17,6 @@ from predsurv.core.events import (
     MarketEvent,
     MarketResolved,
     RebatePaid,
-    Trade,
 )
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import ClientOrderId, StrategyName, VenueName
@@ -30,6 +29,7 @@ from predsurv.engine.account.unconfirmed import Owner
 from predsurv.engine.books.consumed import ConsumptionBooked, HeededBook, SimulatedEvent
 from predsurv.engine.fills.fill_factory import KNOWN_IDS_MAX
 from predsurv.engine.fills.latencies import InTransit, Latencies, LatencyDraws
+from predsurv.engine.fills.primary_trades import ToldTrades
 from predsurv.engine.fills.queue_position import QueueModel
 from predsurv.engine.fills.settlement import SettlementTerms, TradeSettlement
 from predsurv.engine.fills.simulator import FillSimulator
@@ -137,9 +137,15 @@ class PaperBroker:
         """Yield the books of which market events have to be observed."""
         return self._simulator.heeded()
 
-    def pass_over(self, trades: Iterable[Trade]) -> None:
-        """Take note of public trades that are not observed."""
-        self._simulator.pass_over(trades)
+    @property
+    def heeded_version(self) -> int:
+        """A number that grows whenever observing an event may have made more to be ``heeded`` than before."""
+        return self._answers.sent + self._simulator.displaced_version
+
+    @property
+    def told_trades(self) -> ToldTrades:
+        """What it remembers of public trades, those included that are not observed."""
+        return self._simulator.primary_trades.told
 
     async def events(self) -> AsyncIterator[AccountEvent]:
         """Yield account events until closed; of those not consumed in time the last ``EVENTS_KEPT_MAX``."""

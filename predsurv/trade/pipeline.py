@@ -29,6 +29,7 @@ from predsurv.core.events import (
 from predsurv.core.ids import VenueName
 from predsurv.engine.books.consumed import ConsumptionBooked, HeededBook, SimulatedEvent
 from predsurv.engine.engine import Engine
+from predsurv.engine.fills.primary_trades import ToldTrades
 from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.engine.strategy_calls import NEVER
 from predsurv.ports import Broker, Clock
@@ -105,8 +106,14 @@ class SkippingBroker(SimulatedBroker, Protocol):
         """Yield the books of which events have to be observed, with those that have to."""
         ...
 
-    def pass_over(self, trades: Iterable[Trade]) -> None:
-        """Take note of public trades, in order, that are not observed."""
+    @property
+    def heeded_version(self) -> int:
+        """Return a number that grows whenever observing an event may have made more to be ``heeded`` than before."""
+        ...
+
+    @property
+    def told_trades(self) -> ToldTrades:
+        """Return what it remembers of public trades, which whoever passes one over has to add to."""
         ...
 
 
@@ -240,10 +247,10 @@ class EventPipeline:
         at = min(at, *(each.ticks_from for each in self._engine.heard()))
         return max(self.next_tick, -(-at // TICK) * TICK)
 
-    def pass_ticks(self, ts: int) -> None:
-        """Take note of the ticks up to ``ts`` (ns UTC), before the first that is due; a pause is left to ``reach``."""
+    def pass_ticks(self, ts: int, due: int) -> None:
+        """Take note of the ticks up to ``ts`` (ns UTC), before the first that is ``due``; a pause is for ``reach``."""
         if 0 < self.next_tick <= ts <= self.next_tick + PAUSE:
-            until = min(ts, self.tick_due() - 1)
+            until = min(ts, due - 1)
             passed = (until - self.next_tick) // TICK + 1
             self._stats.ticks += passed
             self.next_tick += passed * TICK
@@ -253,8 +260,7 @@ class EventPipeline:
         await self.process(event)
         others = self._engine.own_prints.others(event) if isinstance(event, Trade) else event
         for broker in self._simulated if others is not None else ():
-            for outcome in broker.observe(others or event):
-                await self._receive(outcome)
+            await self.receive(broker.observe(others or event))
 
     def under_way(self) -> int:
         """Return the number of answers of simulated brokers that have not arrived yet."""
@@ -274,15 +280,14 @@ class EventPipeline:
     async def close_books(self) -> None:
         """Process what is still to come of fills at simulated brokers: the end of a recording is the end of time."""
         for broker in self._simulated:
-            for outcome in broker.close_books():
-                await self._receive(outcome)
+            await self.receive(broker.close_books())
 
     async def process(self, event: Event) -> None:
         """Let the engine decide on one event, and carry its step out."""
         step = self._engine.step(event)
         self._stats.count_event(event)
         if step is not EMPTY_STEP:
-            await self._carry_out(event, step)
+            await self.carry_out(event, step)
 
     async def send(self, step: Step) -> None:
         """Journal the step's notes and commands, make them durable, and only then submit the commands."""
@@ -297,7 +302,8 @@ class EventPipeline:
             venue = decision.approved.command.key.venue
             await self._brokers[venue].submit(decision.approved)
 
-    async def _carry_out(self, event: Event, step: Step) -> None:
+    async def carry_out(self, event: Event, step: Step) -> None:
+        """Journal what an event led to, and do it; ``step`` is not empty. Raises StrategyError where it failed."""
         if step.booked:
             if isinstance(event, MarketResolved):
                 self._append(MarketSettled(event))
@@ -331,13 +337,14 @@ class EventPipeline:
 
     async def _process_due(self, ts: int) -> None:
         for broker in self._simulated:
-            for outcome in broker.due(ts):
-                await self._receive(outcome)
+            await self.receive(broker.due(ts))
 
-    async def _receive(self, answer: SimulatedEvent) -> None:
-        if isinstance(answer, ConsumptionBooked):
-            self._append(LiquidityTaken(answer.level))
-        elif isinstance(answer, LevelConsumed):
-            self._engine.step(answer)
-        else:
-            await self.process(answer)
+    async def receive(self, answers: Iterable[SimulatedEvent]) -> None:
+        """Process what a simulated broker tells, one after the other: what is told next may depend on it."""
+        for answer in answers:
+            if isinstance(answer, ConsumptionBooked):
+                self._append(LiquidityTaken(answer.level))
+            elif isinstance(answer, LevelConsumed):
+                self._engine.step(answer)
+            else:
+                await self.process(answer)

@@ -46,7 +46,8 @@ class RowInterest:
         self._groups: dict[_GroupName, int] = {}
         books, states = engine.cache.tables
         filters = tuple(_filter_of(_interest(each)) for each in self._heard)
-        self.replay: Any = speedups.NativeReplay(books, states, filters)
+        remembered = tuple(each.told_trades for each in self._brokers)
+        self.replay: Any = speedups.NativeReplay(books, states, filters, remembered, engine.needs_before)
 
     def number_of(self, market_id: str, instrument_id: str) -> int:
         """Return the number of an instrument, a new one where it has none; ``settle`` has to follow before rows do."""

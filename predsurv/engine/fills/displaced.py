@@ -18,9 +18,13 @@ _SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
 
 
 class DisplacedOrders:
-    """Displaced volume by instrument, side and price; micros. It lasts until trades have used it up."""
+    """Displaced volume by instrument, side and price; micros. It lasts until trades have used it up.
+
+    ``version`` grows whenever more is displaced than before.
+    """
 
     def __init__(self) -> None:
+        self.version = 0
         self._levels: dict[tuple[InstrumentKey, Side], _Levels] = {}
 
     def add(self, key: InstrumentKey, side: Side, price: Price, size: int) -> None:
@@ -28,6 +32,7 @@ class DisplacedOrders:
         if size > 0:
             levels = self._levels.setdefault((key, side), {})
             levels[price] = levels.get(price, 0) + size
+            self.version += 1
             if len(self._levels) > INSTRUMENTS_MAX:
                 del self._levels[next(iter(self._levels))]
 

@@ -52,11 +52,14 @@ class LatencyDraws:
 
 
 class InTransit(Generic[_T]):
-    """Messages by when they arrive (ns UTC), those of one instant in the order in which they were sent."""
+    """Messages by when they arrive (ns UTC), those of one instant in the order in which they were sent.
+
+    ``sent``: how many were sent so far.
+    """
 
     def __init__(self) -> None:
         self._messages: list[tuple[int, int, _T]] = []
-        self._sent = 0
+        self.sent = 0
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -68,8 +71,8 @@ class InTransit(Generic[_T]):
 
     def send(self, message: _T, arrival: int) -> None:
         """Send a message."""
-        self._sent += 1
-        heappush(self._messages, (arrival, self._sent, message))
+        self.sent += 1
+        heappush(self._messages, (arrival, self.sent, message))
 
     def receive(self) -> tuple[int, _T]:
         """Return when the next message arrives, and the message."""

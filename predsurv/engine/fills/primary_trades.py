@@ -8,7 +8,6 @@ trade that counts twice would fill orders twice.
 
 from typing import Final, NamedTuple
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.core.events import Trade
@@ -17,21 +16,15 @@ from predsurv.core.num import Price, Size, complement
 from predsurv.state.market_cache import MarketCache
 
 TOLD_KEPT_MAX: Final = 1_000
-"""Trades remembered to recognise their second telling; beyond it the oldest is dropped."""
+"""Trades remembered at least to recognise their second telling, and twice as many at most."""
 ECHO_AFTER_MAX: Final = 2_000_000_000
 """How long (ns) after the first telling the second may arrive."""
-
-
 IDS_KEPT_MAX: Final = 1 << 16
-"""Ids of trades remembered; two recorders may receive a trade some time apart."""
+"""Ids of trades remembered at least, and twice as many at most; two recorders may receive a trade some time apart."""
 
 
-class _Told(Struct, frozen=True):
-    """The outcome on which a trade was told, how many equal ones, and when it was received last (ns UTC)."""
-
-    key: InstrumentKey
-    count: int
-    ts_recv: int
+_Told = tuple[InstrumentKey, int, int]
+"""The outcome on which a trade was told, how many equal ones, and when it was received last (ns UTC)."""
 
 
 class _Identity(NamedTuple):
@@ -44,13 +37,25 @@ class _Identity(NamedTuple):
     ts_venue: int | None
 
 
+class ToldTrades(NamedTuple):
+    """What is remembered of trades: plain dicts, as a compiled replay keeps them as ``PrimaryTrades`` does.
+
+    Each is what came lately and what came before that, which is forgotten once there is enough of what came lately.
+    """
+
+    ids: list[dict[tuple[InstrumentKey, TradeId, int | None], None]]
+    identities: list[dict["_Identity", _Told]]
+    ids_kept: int
+    identities_kept: int
+    echo_after_max: int
+
+
 class PrimaryTrades:
     """The trades told so far, as far as another telling of them may follow."""
 
     def __init__(self, cache: MarketCache) -> None:
         self._cache = cache
-        self._told: dict[_Identity, _Told] = {}
-        self._ids: dict[tuple[InstrumentKey, TradeId, int | None], None] = {}  # and the venue's time
+        self.told = ToldTrades([{}, {}], [{}, {}], IDS_KEPT_MAX, TOLD_KEPT_MAX, ECHO_AFTER_MAX)
 
     def once(self, trade: Trade) -> Trade | None:
         """Return the trade in terms of its primary instrument's book; None for one told before, on either outcome."""
@@ -67,25 +72,26 @@ class PrimaryTrades:
         if trade.trade_id is None:
             return False
         entry = trade.key, trade.trade_id, trade.ts_venue
-        if entry in self._ids:
+        ids = self.told.ids
+        if entry in ids[0] or entry in ids[1]:
             return True
-        self._ids[entry] = None
-        if len(self._ids) > IDS_KEPT_MAX:
-            del self._ids[next(iter(self._ids))]
+        ids[0][entry] = None
+        if len(ids[0]) >= self.told.ids_kept:
+            ids[:] = {}, ids[0]
         return False
 
     def _is_echo(self, identity: _Identity, trade: Trade) -> bool:
-        told = self._told.pop(identity, None)
-        if told is None or trade.ts_recv - told.ts_recv > ECHO_AFTER_MAX:
-            told = _Told(trade.key, 0, 0)
-        if told.key != trade.key:
-            if told.count > 1:
-                self._told[identity] = replace(told, count=told.count - 1)
-            return True
-        self._told[identity] = _Told(trade.key, told.count + 1, trade.ts_recv)
-        if len(self._told) > TOLD_KEPT_MAX:
-            del self._told[next(iter(self._told))]
-        return False
+        identities = self.told.identities
+        key, count, ts_recv = identities[0].pop(identity, None) or identities[1].pop(identity, (trade.key, 0, 0))
+        if trade.ts_recv - ts_recv > self.told.echo_after_max:
+            key, count = trade.key, 0
+        if key == trade.key:
+            identities[0][identity] = (key, count + 1, trade.ts_recv)
+        elif count > 1:
+            identities[0][identity] = (key, count - 1, ts_recv)
+        if len(identities[0]) >= self.told.identities_kept:
+            identities[:] = {}, identities[0]
+        return key != trade.key
 
 
 def _complemented(trade: Trade, primary: InstrumentKey) -> Trade:

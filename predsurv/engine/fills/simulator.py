@@ -9,7 +9,7 @@ at that instant and later ones rejected, whatever quotes are still shown; in a p
 rejected. It is pure: time is that of commands and events.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from predsurv.core.events import (
     AccountEvent,
@@ -41,7 +41,8 @@ from predsurv.state.market_cache import MarketCache
 class FillSimulator:
     """One venue's order handling, simulated from its public data; prices and sizes in micros, times ns UTC.
 
-    ``consumed``: what our orders have taken of each level.
+    ``consumed``: what our orders have taken of each level. ``primary_trades``: takes note of the public trades that are
+    not observed, which is those of books in which no order of ours rests.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class FillSimulator:
         self.consumed = ConsumedLiquidity()
         self._resting = RestingOrders(self.consumed, queue)
         self._working = WorkingOrders(cache, self._resting)
-        self._primary_trades = PrimaryTrades(cache)
+        self.primary_trades = PrimaryTrades(cache)
         self._fills = FillFactory(cache)
         self._entry = OrderEntry(cache, AdmissionRules(cache, check_funds), self._working, self.consumed, self._fills)
 
@@ -112,10 +113,10 @@ class FillSimulator:
             level, beyond = HeededPlace(order.side, order.price), HeededPlace(opposite, order.price, through=True)
             yield HeededBook(order.key, (level, beyond), trades=True)
 
-    def pass_over(self, trades: Iterable[Trade]) -> None:
-        """Take note of public trades, in order, that are not observed because no order of ours rests in their books."""
-        for trade in trades:
-            self._primary_trades.once(trade)
+    @property
+    def displaced_version(self) -> int:
+        """A number that grows whenever a place is heeded that was not, and no answer told of what made it so."""
+        return self._resting.impact.displaced.version
 
     def revoke(self, client_order_id: ClientOrderId, ts: int, reason: str) -> Iterator[AccountEvent]:
         """Yield the cancel of an order that rests and that the venue itself takes out at ``ts`` (ns UTC)."""
@@ -157,7 +158,7 @@ class FillSimulator:
             yield self._maker_fill(fill, event)
 
     def _on_trade(self, event: Trade) -> Iterator[AccountEvent]:
-        trade = self._primary_trades.once(event)
+        trade = self.primary_trades.once(event)
         book = None if trade is None else self._cache.trusted_book(trade.key)
         if trade is None or book is None:
             return

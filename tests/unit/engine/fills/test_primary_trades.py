@@ -138,7 +138,9 @@ def test_a_trade_told_while_the_shared_book_is_untrusted_fills_nothing() -> None
 def test_ids_are_kept_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "IDS_KEPT_MAX", 2)
     trades = told()
-    first, *others = (replace(trade(45, 30, "sell", START, YES), trade_id=TradeId(name)) for name in "abc")
-    assert all(trades.once(each) is not None for each in (first, *others))
-    assert trades.once(others[1]) is None
+    first, *others = (replace(trade(45, 30, "sell", START, YES), trade_id=TradeId(name)) for name in "abcd")
+    assert all(trades.once(each) is not None for each in (first, *others[:2]))
+    assert trades.once(first) is None, "the last two are known, and at most as many before them"
+    assert trades.once(others[2]) is not None
+    assert all(trades.once(each) is None for each in others[1:])
     assert trades.once(first) is not None, "forgotten"

@@ -40,7 +40,7 @@ class Follower(FillSimulator):
     def _see(self, event: MarketEvent) -> list[object]:
         heeded = [book for book in self.heeded() if book.key == YES]
         if isinstance(event, Trade) and not any(book.trades for book in heeded):
-            self.pass_over([event])
+            self.primary_trades.once(event)
         elif isinstance(event, BookDelta) and not any(
             self._is_in(event, place) for book in heeded for place in book.places
         ):
