@@ -206,6 +206,7 @@ class EventPipeline:
         self.loss_watched = False
         self._engine, self._journal, self._stats = components.engine, components.journal, components.stats
         self._brokers, self._keeper = components.brokers, components.keeper
+        self._realtime = components.realtime
         self._on_step = on_step
         self._simulated = [each for each in components.brokers.values() if isinstance(each, SimulatedBroker)]
 
@@ -290,13 +291,16 @@ class EventPipeline:
             await self.carry_out(event, step)
 
     async def send(self, step: Step) -> None:
-        """Journal the step's notes and commands, make them durable, and only then submit the commands."""
+        """Journal the step's notes and commands, make them durable, and only then submit the commands.
+
+        Where time is what the events say, a run that ends early is run again: there a whole batch is made durable.
+        """
         for note in step.notes:
             if note.kind in _JOURNALLED_NOTES:
                 self._append(EngineNoted(note))
         for decision in step.decisions:
             self._append(CommandSent(decision))
-        if step.decisions or step.notes or step.booked:
+        if self._realtime and (step.decisions or step.notes or step.booked):
             self._journal.flush()
         for decision in step.decisions:
             venue = decision.approved.command.key.venue

@@ -1,6 +1,7 @@
 """``predsurv trade``, ``backtest``, ``halt`` and ``resume``."""
 
 import asyncio
+import gc
 import os
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -224,6 +225,7 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None, si
             session = open_backtest(config, venue, span, lambda _engine: _Observers())
         for note in () if session.recording is None else session.recording.notes():
             say(note)
+        gc.freeze()  # what is there now outlives the run: looking for what to free in it again and again takes time
         with signals.stopping_with(session.runner.stop, _STOPPING):
             return await session.run(limit, clock, lambda: Ending(False, INTERRUPTED) if signals.stopping else Ending())
 

@@ -27,9 +27,11 @@ class Positions:
     def __init__(self) -> None:
         self.cost = ZERO_MONEY
         self._holdings: dict[InstrumentKey, dict[StrategyName, _Holding]] = {}
+        self._totals: tuple[Position, ...] | None = None  # until anything changes
 
     def put(self, strategy: StrategyName, key: InstrumentKey, size: Size, cost: Money) -> None:
         """Let a strategy hold ``size`` shares of an instrument that cost ``cost``, and nothing else of it."""
+        self._totals = None
         holdings = self._holdings.get(key, _NONE)
         before = holdings.get(strategy)
         self.cost = Money(self.cost + (cost if size else 0) - (0 if before is None else before.cost))
@@ -72,11 +74,13 @@ class Positions:
 
     def totals(self) -> tuple[Position, ...]:
         """Return one position per instrument: the shares of all strategies together."""
-        return tuple(
-            Position(
-                key,
-                Size(sum(each.size for each in holdings.values())),
-                Money(sum(each.cost for each in holdings.values())),
+        if self._totals is None:
+            self._totals = tuple(
+                Position(
+                    key,
+                    Size(sum(each.size for each in holdings.values())),
+                    Money(sum(each.cost for each in holdings.values())),
+                )
+                for key, holdings in self._holdings.items()
             )
-            for key, holdings in self._holdings.items()
-        )
+        return self._totals

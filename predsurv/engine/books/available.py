@@ -68,8 +68,9 @@ class AvailableBooks:
         source = self._cache.book(primary)
         if source is None or not (source.best_bid() or source.best_ask()):
             return None
-        book = self.book(key)
-        return self._seen_from(key, primary, source) if book is None else book
+        if self._consumed.affects(primary) and source.trusted and not source.crossed():
+            source = self._less_consumed(source)
+        return self._seen_from(key, primary, source)
 
     def _seen_from(self, key: InstrumentKey, primary: InstrumentKey, source: Book) -> BookView:
         if primary == key:

@@ -89,10 +89,11 @@ class RowFiles:
         return rows
 
     def _trade_rows(self, source: ReplayFile, query: ReplayQuery, segment: int | None) -> Rows:
-        table, rows = select_rows(source, query, segment), _new_rows()
-        if table.num_rows:
-            ids = table["trade_id"].to_pylist()
-            _add(rows, table, _TRADES, self._number_of, (source.lo, source.hi), ids=ids)
+        everything = query.instruments is None  # else those of a market of which its instruments are
+        rows, times = _new_rows(), (max(query.start, source.lo), min(query.end - 1, source.hi))
+        for table in read_tables(source, segment) if everything else (select_rows(source, query, segment),):
+            if table.num_rows:
+                _add(rows, table, _TRADES, self._number_of, times, ids=table["trade_id"].to_pylist())
         rows.sort()
         return rows
 
