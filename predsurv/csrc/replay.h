@@ -16,15 +16,24 @@ enum { ASKED_EVENT, ASKED_EXCLUSIVE, ASKED_OUTCOMES, ASKED };
 enum { HEED_ALL = 1, HEED_TRADES = 2, HEED_WHOLE_BOOKS = 4 }; /* rows of an instrument that go to Python */
 enum { RUN_END, RUN_BOUND, RUN_ROW, RUN_EVENT, RUN_PAUSE, RUN_LOSS, RUN_SHOWN };
 
-/* What a strategy wants to hear, as engine/interest.py says; bounds are INT64_MIN and INT64_MAX where there are none. */
+/* Bounds on a book, INT64_MIN and INT64_MAX where there are none. `weighed`: on how its sides compare, too. */
+typedef struct {
+    int weighed;
+    int64_t spread_min, spread_max, bid_min, bid_max, ask_min, ask_max, imbalance_min, imbalance_max;
+    Py_ssize_t levels;
+} Bounds;
+
+/* What a strategy wants to hear, as engine/interest.py says. */
 typedef struct {
     int books; /* 0 every change, 1 at the best price, 2 never */
     int engaged; /* while it is: 0 every change, 1 at the best price, 2 other best prices */
-    int everything, best_sizes, trades, coverage, filter_engaged, bounded, bounded_event, exclusive, weighed;
-    int64_t spread_min, spread_max, bid_min, bid_max, ask_min, ask_max, imbalance_min, imbalance_max;
-    Py_ssize_t levels;
+    int everything, best_sizes, trades, coverage, filter_engaged, bounded, bounded_event, exclusive;
+    Bounds where;
     int64_t ask_sum_max, bid_sum_min;
 } Filter;
+
+/* What a strategy waits for in one book: nothing, or what is within bounds. */
+typedef struct { int strategy, nothing; Bounds bounds; } Awaited;
 
 /* The best prices of `members` books that pay together, summed up. `missing` have no ask; `whole`: asks count. */
 typedef struct { int64_t bids, asks; Py_ssize_t members, missing; int whole; } Group;
@@ -51,6 +60,8 @@ typedef struct {
     Py_ssize_t place_count, place_room;
     Taken *taken;
     Py_ssize_t taken_count, taken_room;
+    Awaited *awaited;
+    Py_ssize_t awaited_count, awaited_room;
     uint8_t heeded;          /* rows that go to Python */
     uint8_t gapped;          /* the next whole book goes to Python */
 } Instrument;
@@ -79,6 +90,7 @@ typedef struct {
     Py_ssize_t heeded_count;
     Filter filters[STRATEGIES_MAX];
     int strategies;
+    uint64_t unheard;      /* strategies that wait for nothing but what books say that they wait for there */
     Cursor cursors[CURSORS_MAX];
     int cursor_count;
     Cursor *next;          /* NULL when there is none */
@@ -115,6 +127,7 @@ int worth_too_little(Replay *self);
 PyObject *replay_hold(Replay *self, PyObject *args);
 
 /* replay_filter.c */
+int bounds_read(Bounds *self, PyObject *given);
 int filter_read(Filter *self, PyObject *given);
 int wants_book_event(const Replay *self, const Instrument *instrument, const Row *row, const int64_t before[2]);
 int wants_trade(const Replay *self, const Instrument *instrument);

@@ -2,13 +2,29 @@
 
 #include "replay.h"
 
+int bounds_read(Bounds *self, PyObject *given)
+{
+    long long bounds[8];
+    if (!PyTuple_Check(given)
+        || !PyArg_ParseTuple(given, "LLLLLLLLn", &bounds[0], &bounds[1], &bounds[2], &bounds[3], &bounds[4], &bounds[5],
+                             &bounds[6], &bounds[7], &self->levels))
+        return -1;
+    int64_t *const places[] = {&self->spread_min, &self->spread_max, &self->bid_min, &self->bid_max, &self->ask_min,
+                               &self->ask_max, &self->imbalance_min, &self->imbalance_max};
+    for (int i = 0; i < 8; i++)
+        *places[i] = bounds[i];
+    self->weighed = bounds[6] != INT64_MIN || bounds[7] != INT64_MAX;
+    return 0;
+}
+
 int filter_read(Filter *self, PyObject *given)
 {
-    long long bounds[8], sums[2];
+    long long sums[2];
     int flags[10];
-    if (!PyArg_ParseTuple(given, "iiiiiiiiii(LLLLLLLL)n(LL)", &flags[0], &flags[1], &flags[2], &flags[3], &flags[4],
-                          &flags[5], &flags[6], &flags[7], &flags[8], &flags[9], &bounds[0], &bounds[1], &bounds[2],
-                          &bounds[3], &bounds[4], &bounds[5], &bounds[6], &bounds[7], &self->levels, &sums[0], &sums[1]))
+    PyObject *where;
+    if (!PyArg_ParseTuple(given, "iiiiiiiiiiO!(LL)", &flags[0], &flags[1], &flags[2], &flags[3], &flags[4], &flags[5],
+                          &flags[6], &flags[7], &flags[8], &flags[9], &PyTuple_Type, &where, &sums[0], &sums[1])
+        || bounds_read(&self->where, where) < 0)
         return -1;
     self->everything = flags[0];
     self->books = flags[1];
@@ -20,11 +36,6 @@ int filter_read(Filter *self, PyObject *given)
     self->bounded_event = flags[7];
     self->exclusive = flags[8];
     self->engaged = flags[9];
-    int64_t *const places[] = {&self->spread_min, &self->spread_max, &self->bid_min, &self->bid_max, &self->ask_min,
-                               &self->ask_max, &self->imbalance_min, &self->imbalance_max};
-    for (int i = 0; i < 8; i++)
-        *places[i] = bounds[i];
-    self->weighed = bounds[6] != INT64_MIN || bounds[7] != INT64_MAX;
     self->ask_sum_max = sums[0];
     self->bid_sum_min = sums[1];
     return 0;
@@ -48,34 +59,34 @@ static __int128 total_of(const Instrument *instrument, int side, Py_ssize_t leve
     return total;
 }
 
-static int balanced(const Filter *filter, const Instrument *instrument)
+static int balanced(const Bounds *bounds, const Instrument *instrument)
 {
-    __int128 bid = total_of(instrument, SIDE_BID, filter->levels), ask = total_of(instrument, SIDE_ASK, filter->levels);
+    __int128 bid = total_of(instrument, SIDE_BID, bounds->levels), ask = total_of(instrument, SIDE_ASK, bounds->levels);
     if (bid + ask <= 0)
         return 0;
     __int128 scaled = (bid - ask) * MICROS, imbalance = scaled / (bid + ask);
     imbalance -= scaled % (bid + ask) != 0 && scaled < 0; /* rounded down */
-    return imbalance >= filter->imbalance_min && imbalance <= filter->imbalance_max;
+    return imbalance >= bounds->imbalance_min && imbalance <= bounds->imbalance_max;
 }
 
 static int unbounded(int64_t low, int64_t high) { return low == INT64_MIN && high == INT64_MAX; }
 
-static int within(const Filter *filter, const Instrument *instrument)
+static int within(const Bounds *bounds, const Instrument *instrument)
 {
     int64_t bid = best_seen(instrument, SIDE_BID), ask = best_seen(instrument, SIDE_ASK);
     if (bid == INT64_MIN || ask == INT64_MIN) {
-        if (!unbounded(filter->spread_min, filter->spread_max))
+        if (!unbounded(bounds->spread_min, bounds->spread_max))
             return 0;
-    } else if (ask - bid < filter->spread_min || ask - bid > filter->spread_max) {
+    } else if (ask - bid < bounds->spread_min || ask - bid > bounds->spread_max) {
         return 0;
     }
-    if (bid == INT64_MIN ? !unbounded(filter->bid_min, filter->bid_max)
-                         : bid < filter->bid_min || bid > filter->bid_max)
+    if (bid == INT64_MIN ? !unbounded(bounds->bid_min, bounds->bid_max)
+                         : bid < bounds->bid_min || bid > bounds->bid_max)
         return 0;
-    if (ask == INT64_MIN ? !unbounded(filter->ask_min, filter->ask_max)
-                         : ask < filter->ask_min || ask > filter->ask_max)
+    if (ask == INT64_MIN ? !unbounded(bounds->ask_min, bounds->ask_max)
+                         : ask < bounds->ask_min || ask > bounds->ask_max)
         return 0;
-    return !filter->weighed || balanced(filter, instrument);
+    return !bounds->weighed || balanced(bounds, instrument);
 }
 
 /* `before`: the best prices before the row, INT64_MIN where a side was empty, INT64_MAX where the book was not known. */
@@ -112,7 +123,7 @@ static int passes(const Replay *self, const Filter *filter, const Instrument *in
     if (filter->books == 1
         && !(filter->best_sizes ? at_best(instrument, row) : other_prices(instrument, before)))
         return 0;
-    if (filter->bounded && !within(filter, instrument))
+    if (filter->bounded && !within(&filter->where, instrument))
         return 0;
     return !filter->bounded_event || event_meets(self, filter, instrument);
 }
@@ -122,18 +133,29 @@ static int passes_engaged(const Filter *filter, const Instrument *instrument, co
     return filter->engaged == 0 || (filter->engaged == 1 ? at_best(instrument, row) : other_prices(instrument, before));
 }
 
+/* Whether a strategy waits for anything in a book as it is. */
+static int awaits(const Replay *self, int strategy, const Instrument *instrument)
+{
+    for (Py_ssize_t i = 0; i < instrument->awaited_count; i++) {
+        const Awaited *awaited = &instrument->awaited[i];
+        if (awaited->strategy == strategy)
+            return !awaited->nothing && within(&awaited->bounds, instrument);
+    }
+    return !(self->unheard >> strategy & 1);
+}
+
 /* Whether any strategy is called with a book event, which the book and its groups already show. */
 int wants_book_event(const Replay *self, const Instrument *instrument, const Row *row, const int64_t before[2])
 {
     for (int i = 0; i < self->strategies; i++) {
         const Filter *filter = &self->filters[i];
-        if (filter->everything)
+        if (filter->everything && awaits(self, i, instrument))
             return 1;
         if (!(instrument->selected >> i & 1))
             continue;
         if (filter->coverage && before[0] == INT64_MAX && row->kind != ROW_CHANGE)
             return 1;
-        if (filter->books == 2)
+        if (filter->books == 2 || !awaits(self, i, instrument))
             continue;
         if (!filter->filter_engaged && (instrument->engaged >> i & 1)
             && passes_engaged(filter, instrument, row, before))

@@ -186,38 +186,63 @@ static int add_taken(Instrument *instrument, PyObject *taken)
     return 0;
 }
 
+static int add_awaited(Instrument *instrument, PyObject *awaited)
+{
+    Py_ssize_t count = PyList_GET_SIZE(awaited);
+    if (count > instrument->awaited_room) {
+        Awaited *grown = PyMem_Realloc(instrument->awaited, (size_t)count * sizeof(Awaited));
+        if (grown == NULL)
+            return PyErr_NoMemory() == NULL ? -1 : 0;
+        instrument->awaited = grown;
+        instrument->awaited_room = count;
+    }
+    for (instrument->awaited_count = 0; instrument->awaited_count < count; instrument->awaited_count++) {
+        PyObject *bounds;
+        Awaited *made = &instrument->awaited[instrument->awaited_count];
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(awaited, instrument->awaited_count), "iO", &made->strategy, &bounds))
+            return -1;
+        made->nothing = bounds == Py_None;
+        if (!made->nothing && bounds_read(&made->bounds, bounds) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int heed_entry(Replay *self, PyObject *entry)
 {
     Py_ssize_t given;
     int heeded;
     unsigned long long engaged;
-    PyObject *places, *taken;
+    PyObject *places, *taken, *awaited;
     int32_t number;
-    if (!PyArg_ParseTuple(entry, "niKO!O!", &given, &heeded, &engaged, &PyList_Type, &places, &PyList_Type, &taken)
+    if (!PyArg_ParseTuple(entry, "niKO!O!O!", &given, &heeded, &engaged, &PyList_Type, &places, &PyList_Type, &taken,
+                          &PyList_Type, &awaited)
         || number_from(self, given, &number) < 0)
         return -1;
     Instrument *instrument = &self->instruments[number];
     instrument->heeded = (uint8_t)heeded;
     instrument->engaged = engaged;
-    if (add_places(instrument, places) < 0 || add_taken(instrument, taken) < 0)
+    if (add_places(instrument, places) < 0 || add_taken(instrument, taken) < 0 || add_awaited(instrument, awaited) < 0)
         return -1;
     groups_follow(self, instrument);
     self->heeded[self->heeded_count++] = number;
     return 0;
 }
 
-/* heed(entries): (number, heeded, engaged, places, taken) of each instrument with any, and nothing of all others. */
-static PyObject *replay_heed(Replay *self, PyObject *entries)
+/* heed(entries, unheard): (number, heeded, engaged, places, taken, awaited) of each instrument with any, and nothing of
+   all others; `unheard` are the strategies that wait for nothing else, a bit for each. */
+static PyObject *replay_heed(Replay *self, PyObject *args)
 {
-    if (!PyList_Check(entries)) {
-        PyErr_SetString(PyExc_TypeError, "heed(entries: list)");
+    PyObject *entries;
+    unsigned long long unheard;
+    if (!PyArg_ParseTuple(args, "O!K", &PyList_Type, &entries, &unheard))
         return NULL;
-    }
+    self->unheard = unheard;
     for (Py_ssize_t i = 0; i < self->heeded_count; i++) {
         Instrument *instrument = &self->instruments[self->heeded[i]];
         instrument->heeded = 0;
         instrument->engaged = 0;
-        instrument->place_count = instrument->taken_count = 0;
+        instrument->place_count = instrument->taken_count = instrument->awaited_count = 0;
         groups_follow(self, instrument);
     }
     self->heeded_count = 0;
@@ -293,6 +318,7 @@ static void replay_dealloc(Replay *self)
         Py_CLEAR(self->instruments[i].book);
         PyMem_Free(self->instruments[i].places);
         PyMem_Free(self->instruments[i].taken);
+        PyMem_Free(self->instruments[i].awaited);
     }
     for (int i = 0; i < self->cursor_count; i++) {
         Py_CLEAR(self->cursors[i].rows);
@@ -315,7 +341,7 @@ static PyMethodDef replay_methods[] = {
     {"relate", (PyCFunction)replay_relate, METH_VARARGS, "Set primary, mirror and selection of an instrument."},
     {"group", (PyCFunction)replay_group, METH_VARARGS, "Set which instruments are a group."},
     {"add_cursor", (PyCFunction)replay_add_cursor, METH_O, "Add a file's rows, or a list of ordered events."},
-    {"heed", (PyCFunction)replay_heed, METH_O, "Set which rows Python has to see beside those of filters."},
+    {"heed", (PyCFunction)replay_heed, METH_VARARGS, "Set which rows Python has to see beside those of filters."},
     {"gapped", (PyCFunction)replay_gapped, METH_O, "Say that a gap began."},
     {"hold", (PyCFunction)replay_hold, METH_VARARGS, "Set what is held, and what it may not be worth less than."},
     {"run", (PyCFunction)replay_run, METH_VARARGS, "Fold rows before a time until Python has to see one."},

@@ -83,8 +83,9 @@ static PyObject *taken_out(const Told *self, PyObject *identity)
 static int note_identity(const Told *self, PyObject *identity, PyObject *key, int64_t ts)
 {
     PyObject *before_key = NULL, *told = taken_out(self, identity);
-    long long count = 0, told_at = 0;
-    if (PyErr_Occurred() || (told != NULL && !PyArg_ParseTuple(told, "OLL", &before_key, &count, &told_at))) {
+    int count = 0;
+    long long told_at = 0;
+    if (PyErr_Occurred() || (told != NULL && !PyArg_ParseTuple(told, "OiL", &before_key, &count, &told_at))) {
         Py_XDECREF(told);
         return -1;
     }
@@ -95,9 +96,9 @@ static int note_identity(const Told *self, PyObject *identity, PyObject *key, in
         same = before_key == key ? 1 : PyObject_RichCompareBool(before_key, key, Py_EQ);
     PyObject *made = NULL;
     if (same == 1)
-        made = Py_BuildValue("OLL", key, count + 1, (long long)ts);
+        made = Py_BuildValue("OiL", key, count + 1, (long long)ts);
     else if (same == 0 && count > 1)
-        made = Py_BuildValue("OLL", before_key, count - 1, told_at);
+        made = Py_BuildValue("OiL", before_key, count - 1, told_at);
     int failed = same < 0 || PyErr_Occurred() || (made != NULL && remember(self->identities, identity, made, self->identities_kept) < 0);
     Py_XDECREF(made);
     Py_XDECREF(told);

@@ -22,12 +22,13 @@ from predsurv.core.events import (
     Unwanted,
     VenuePhase,
 )
-from predsurv.core.ids import InstrumentKey, MarketId, StrategyName, VenueName
+from predsurv.core.ids import InstrumentKey, MarketId, VenueName
 from predsurv.core.market import BINARY, Market
 from predsurv.core.num import Price
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.books.available import AvailableBooks
-from predsurv.engine.interest import EVERY_MARKET, BookFilter, EventFilter, Interest, MarketChoice
+from predsurv.engine.interest import EVERY_MARKET, BookFilter, EventFilter, MarketChoice
+from predsurv.engine.strategy import SelectiveStrategy, Strategy
 from predsurv.state import features
 from predsurv.state.book import Book, BookView
 from predsurv.state.market_cache import MarketCache
@@ -45,20 +46,15 @@ class CallFilter:
     """Decides for one strategy which events it is called with.
 
     ``interest``: what it applies. ``needs_before``: whether ``admits`` has to be given how the book was before a book
-    event.
+    event. ``selective``: the strategy, where it says itself which book events it waits for.
     """
 
-    def __init__(
-        self,
-        strategy: StrategyName,
-        interest: Interest,
-        cache: MarketCache,
-        books: AvailableBooks,
-        account: TradingAccount,
-    ) -> None:
+    def __init__(self, strategy: Strategy, cache: MarketCache, books: AvailableBooks, account: TradingAccount) -> None:
+        interest = strategy.interest
         by_price = interest.books == "best" and not interest.best_sizes
         self.needs_before: Final = interest.coverage or by_price or interest.engaged == "price"
-        self._strategy, self.interest = strategy, interest
+        self._strategy, self.interest = strategy.name, interest
+        self.selective = strategy if isinstance(strategy, SelectiveStrategy) else None
         self._cache, self._books, self._account = cache, books, account
         self._selected: dict[tuple[VenueName, MarketId], bool] = {}  # until the market changes
         self._told: dict[InstrumentKey, int] = {}  # when (ns UTC) a book event was last told, with an interval only
@@ -95,11 +91,20 @@ class CallFilter:
             return False
         if interest.coverage and before is None and isinstance(event, BookSnapshot):
             return True
-        if interest.books == "never":
+        if interest.books == "never" or not self._is_awaited(key, book):
             return False
         if self._passes(event, book, now, before):
             return True
         return not interest.filter_engaged and self._is_engaged(key) and self._passes_engaged(event, book, before)
+
+    def _is_awaited(self, key: InstrumentKey, book: Book) -> bool:
+        if self.selective is None:
+            return True
+        attention = self.selective.attention
+        if key not in attention.books:
+            return attention.others
+        bounds = attention.books[key]
+        return bounds is not None and meets(bounds, book)
 
     def _passes(self, event: BookDelta | BookSnapshot, book: Book, now: int, before: BestBefore | None) -> bool:
         """Return whether the conditions that do not hold for a book in which the strategy is engaged let it pass."""

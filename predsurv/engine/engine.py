@@ -111,15 +111,10 @@ class Engine:
         self._risk.now = max(self._risk.now, ts)
         self._risk.last_recv[venue] = ts
 
-    @property
-    def needs_before(self) -> bool:
-        """Return whether ``hear`` has to be given how a book was before an event."""
-        return self._calls.needs_before
-
     def hear(self, event: BookDelta | Trade, before: BestBefore | None, *, wanted: bool) -> Step:
         """Do what is left to do for market data that is already in the cache; its time is before ``next_at``.
 
-        ``before``: the best prices before a book event, where ``needs_before`` says so. ``wanted``: whether any
+        ``before``: the best prices before a book event, where any filter ``needs_before``. ``wanted``: whether any
         strategy may want to hear of it; its book can be trusted then.
         """
         self._risk.now, self._risk.last_recv[event.key.venue] = event.ts_recv, event.ts_recv

@@ -4,10 +4,12 @@ Separate from the strategies' Protocol, because a compiled replay evaluates the 
 need never become a Python object.
 """
 
+from collections.abc import Mapping
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import Price
 
 BookCalls = Literal["change", "best", "never"]
@@ -117,6 +119,18 @@ class Interest(Struct, frozen=True, kw_only=True):
     ticks: bool = True
     coverage: bool = False
     markets: MarketChoice = EVERY_MARKET
+
+
+class Attention(Struct, frozen=True, kw_only=True):
+    """Which book events a strategy waits for just now, of those that its ``Interest`` lets pass.
+
+    ``books``: by the instrument that has the book, what that has to meet after the event; None: nothing of it is told.
+    ``others``: whether events of all other books are told. The snapshot that ends a gap is told all the same to a
+    strategy that asks for ``coverage``.
+    """
+
+    books: Mapping[InstrumentKey, BookFilter | None] = field(default_factory=dict)
+    others: bool = True
 
 
 EVERYTHING: Final = Interest()

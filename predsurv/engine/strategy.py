@@ -7,7 +7,7 @@ from predsurv.core.events import Event
 from predsurv.core.ids import StrategyName
 from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.orders import Decision
-from predsurv.engine.interest import Interest
+from predsurv.engine.interest import Attention, Interest
 from predsurv.state.view import View
 
 
@@ -47,6 +47,16 @@ class TimedStrategy(Protocol):
     @property
     def wake_at(self) -> int:
         """The time (ns UTC) before which no tick is told; asked before each tick, so it may change at every call."""
+        ...
+
+
+@runtime_checkable
+class SelectiveStrategy(Protocol):
+    """A strategy that says which book events it waits for, as what it has ordered and holds changes."""
+
+    @property
+    def attention(self) -> Attention:
+        """What it waits for now; asked before each book event, and another object whenever it says anything else."""
         ...
 
 

@@ -23,7 +23,7 @@ from predsurv.engine.quoting import QuoteDiffer
 from predsurv.engine.risk.gate import RiskGate
 from predsurv.engine.risk.state import RiskState
 from predsurv.engine.step import EMPTY_STEP, Step
-from predsurv.engine.strategy import Strategy, TimedStrategy
+from predsurv.engine.strategy import SelectiveStrategy, Strategy, TimedStrategy
 from predsurv.state.market_cache import MarketCache
 
 NEVER: Final = (1 << 63) - 1
@@ -50,10 +50,7 @@ class CalledStrategy(Struct, frozen=True):
 
 
 class StrategyCalls:
-    """The strategies of a run, in the order in which they are called.
-
-    ``needs_before``: whether any has to be told how a book was before an event.
-    """
+    """The strategies of a run, in the order in which they are called."""
 
     def __init__(
         self,
@@ -69,11 +66,11 @@ class StrategyCalls:
         self._differ = QuoteDiffer(cache, account, risk)
         self.called = tuple(self._prepare(each) for each in strategies)
         self._covering = tuple(each for each in self.called if each.strategy.interest.coverage)
-        self.needs_before = any(each.filter is not None and each.filter.needs_before for each in self.called)
+        self._needs_before = any(each.filter is not None and each.filter.needs_before for each in self.called)
 
     def best_before(self, key: InstrumentKey) -> BestBefore | None:
         """Return the best prices of a book that an event is about to change, where any strategy's interest asks."""
-        book = self._cache.book(key) if self.needs_before else None
+        book = self._cache.book(key) if self._needs_before else None
         return None if book is None or not book.trusted else best_prices(self._risk.books.less_consumed(key) or book)
 
     def on_market_data(self, event: BookDelta | BookSnapshot | Trade | Quote, before: BestBefore | None) -> Step:
@@ -114,9 +111,9 @@ class StrategyCalls:
         view = StrategyContext(strategy.name, self._cache, self._risk.books, self._account, self._risk)
         view.observed = observed
         timed = strategy if isinstance(strategy, TimedStrategy) else None
-        if interest == EVERYTHING:
+        if interest == EVERYTHING and not isinstance(strategy, SelectiveStrategy):
             return CalledStrategy(strategy, view, None, timed)
-        call_filter = CallFilter(strategy.name, interest, self._cache, self._risk.books, self._account)
+        call_filter = CallFilter(strategy, self._cache, self._risk.books, self._account)
         return CalledStrategy(strategy, view, call_filter, timed)
 
     def _call(self, called: Iterable[CalledStrategy], event: Event, before: BestBefore | None = None) -> Step:

@@ -24,7 +24,7 @@ from predsurv.engine.interest import EventFilter, Interest
 from predsurv.state.view import View
 from predsurv.strategies.arbitrage_params import ArbitrageParams
 from predsurv.strategies.attempts import SetAttempt, SetAttempts, improves_best
-from predsurv.strategies.claim_tiers import LOT
+from predsurv.strategies.claim_tiers import LOT, KnownTiers
 from predsurv.strategies.claims import ClaimGroup, ClaimGroups, net_held
 from predsurv.strategies.quick_look import may_pay
 from predsurv.strategies.set_plan import PlannedOrder
@@ -61,6 +61,7 @@ class Arbitrage:
         self._claims = ClaimGroups()
         self._groups: dict[tuple[VenueName, MarketId], ClaimGroup | None] = {}  # until any market changes
         self._attempts = SetAttempts(self.name)
+        self._known, self._known_held = KnownTiers(), KnownTiers()  # to open, and to rebalance: capital costs differ
         self.wake_at = 0
 
     def use_mappings(self, mappings: Iterable[ApprovedMapping]) -> None:
@@ -84,14 +85,18 @@ class Arbitrage:
         return ()
 
     def _open(self, group: ClaimGroup | None, view: View) -> Iterable[Intent]:
-        if group is None or not may_pay(group, view, self._params.edge_min) or self._attempts.blocked(group, view):
+        if (
+            group is None
+            or not may_pay(group, view, self._params.edge_min, self._known)
+            or self._attempts.blocked(group, view)
+        ):
             return ()
         keys = self._attempts.keys_of(group, view)
-        if rebalancing_orders(group, view, self._params, keys=keys, may_buy=True):
+        if rebalancing_orders(group, view, self._params, self._known_held, keys=keys, may_buy=True):
             self._attempts.adopt(group, view)
             self.wake_at = view.now
             return ()  # first things first: the next tick makes the most of what is held
-        trade = opening_trade(group, view, self._params)
+        trade = opening_trade(group, view, self._params, self._known)
         if trade is None:
             return ()
         signal = signal_of(group, trade.orders)
@@ -130,7 +135,7 @@ class Arbitrage:
         attempt.retry_at = view.now + self._params.cooldown
         may_buy = attempt.completions < self._params.completions_max
         keys = self._attempts.keys_of(attempt.group, view)
-        orders = rebalancing_orders(attempt.group, view, self._params, keys=keys, may_buy=may_buy)
+        orders = rebalancing_orders(attempt.group, view, self._params, self._known_held, keys=keys, may_buy=may_buy)
         attempt.completions += any(order.side == "buy" for order in orders)
         yield from self._intents(orders, "complete", attempt.orders)
 

@@ -4,15 +4,18 @@ A share of no pays what a dollar less a share of yes pays. So buying no is selli
 held is buying yes back, and every book of every market of a claim becomes part of one ladder on each side.
 """
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from operator import is_
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
+from predsurv.core.events import Level
 from predsurv.core.fees import taker_fee
 from predsurv.core.ids import InstrumentKey, OrderSide
 from predsurv.core.market import FeeSchedule, Market, buys_enough, size_allowed
 from predsurv.core.num import MICROS, Price, Size
+from predsurv.state.book import BookView
 from predsurv.state.view import View
 from predsurv.strategies.claims import Claim, ClaimSource, held, net_held
 from predsurv.strategies.tradable import is_tradable
@@ -25,6 +28,11 @@ LOT: Final = 10_000
 
 _FEE_SHARES: Final = 1_000
 """Shares over which a fee per share is averaged, so that the rounding of one share's fee is not multiplied."""
+
+_BOOKS_MAX: Final = 4_096
+"""Books, and claims, of which is known what they offer; with that many all are worked out again."""
+_SHARES_MAX: Final = 65_536
+"""Prices of which the fee is known; with that many all are worked out again."""
 
 _DAY: Final = 86_400 * 1_000_000_000
 
@@ -69,21 +77,91 @@ class TierTerms(Struct, frozen=True, kw_only=True):
         return -(-self.annual_return * locked // (365 * _DAY))
 
 
-def claim_tiers(claim: Claim, view: View, terms: TierTerms) -> ClaimTiers:
-    """Return what is held and offered of a claim.
+class KnownTiers:
+    """What was worked out of books and fees, for as long as these are the same: most books of a group are, at a search.
+
+    One for a strategy; it changes no result.
+    """
+
+    def __init__(self) -> None:
+        self._shares: dict[tuple[InstrumentKey, Price, OrderSide], tuple[FeeSchedule, int]] = {}
+        self._purchases: dict[tuple[InstrumentKey, bool], _Purchases] = {}
+        self._claims: dict[Claim, tuple[tuple[tuple[Tier, ...], ...], ClaimTiers]] = {}
+
+    def fee_share(self, market: Market, key: InstrumentKey, price: Price, side: OrderSide) -> int:
+        """Return ``fee_share`` of an instrument of ``market``."""
+        known = self._shares.get((key, price, side))
+        if known is None or known[0] is not market.fee:
+            if len(self._shares) >= _SHARES_MAX:
+                self._shares.clear()
+            known = self._shares[key, price, side] = (market.fee, fee_share(market.fee, price, side))
+        return known[1]
+
+    def purchases(self, market: Market, book: BookView, capital: int, *, value_of_no: bool) -> tuple[Tier, ...]:
+        """Return what is on sale in ``book``, which costs ``capital`` (micros of a dollar) beside its price and fee."""
+        name, levels = (book.key, value_of_no), book.asks.top(LEVELS)
+        known = self._purchases.get(name)
+        if known is None or known.levels is not levels or known.fee is not market.fee or known.capital != capital:
+            if len(self._purchases) >= _BOOKS_MAX:
+                self._purchases.clear()
+            tiers = tuple(self._on_sale(market, book.key, levels, capital, value_of_no=value_of_no))
+            known = self._purchases[name] = _Purchases(levels, market.fee, capital, tiers)
+        return known.tiers
+
+    def claim(self, claim: Claim, net: int, parts: Sequence[tuple[Tier, ...]]) -> ClaimTiers:
+        """Return what is held and offered of a claim, given the ``parts`` of what its books offer."""
+        known = self._claims.get(claim)
+        if known is None or known[1].net != net or not _same(known[0], parts):
+            if len(self._claims) >= _BOOKS_MAX:
+                self._claims.clear()
+            known = self._claims[claim] = (tuple(parts), _put_together(claim, net, parts))
+        return known[1]
+
+    def _on_sale(
+        self, market: Market, key: InstrumentKey, levels: Sequence[Level], capital: int, *, value_of_no: bool
+    ) -> Iterator[Tier]:
+        for price, size in levels:
+            cost = price + self.fee_share(market, key, price, "buy")
+            cost -= -cost * capital // MICROS
+            whole = Size(size - size % LOT)
+            if whole:
+                yield Tier(MICROS - cost if value_of_no else cost, key, "buy", price, whole)
+
+
+class _Purchases(NamedTuple):
+    """What levels offer, and all that it follows from."""
+
+    levels: tuple[Level, ...]
+    fee: FeeSchedule
+    capital: int
+    tiers: tuple[Tier, ...]
+
+
+def claim_tiers(claim: Claim, view: View, terms: TierTerms, known: KnownTiers | None = None) -> ClaimTiers:
+    """Return what is held and offered of a claim; ``known`` from searches before.
 
     On venues with one book for both outcomes selling what is held and buying the other outcome is the same offer
     twice: where enough is held for an order, selling it comes first and nothing is bought beside it.
     """
+    known = known or KnownTiers()
+    parts = [part for source in claim.sources for part in _source_tiers(source, view, terms, known) if part]
+    return known.claim(claim, net_held(claim, view), parts)
+
+
+def _put_together(claim: Claim, net: int, parts: Iterable[tuple[Tier, ...]]) -> ClaimTiers:
+    yes = {source.yes for source in claim.sources}
     buys: list[Tier] = []
     sells: list[Tier] = []
-    for source in claim.sources:
-        for tier in _source_tiers(source, view, terms):
-            raises = (tier.side == "buy") == (tier.key == source.yes)
-            (buys if raises else sells).append(tier)
+    for part in parts:
+        raises = (part[0].side == "buy") == (part[0].key in yes)
+        (buys if raises else sells).extend(part)
     buys.sort(key=lambda tier: tier.value)
     sells.sort(key=lambda tier: -tier.value)
-    return ClaimTiers(net_held(claim, view), tuple(buys), tuple(sells))
+    return ClaimTiers(net, tuple(buys), tuple(sells))
+
+
+def _same(known: Sequence[object], parts: Sequence[object]) -> bool:
+    return len(known) == len(parts) and all(map(is_, known, parts))
 
 
 def allowed(market: Market, side: OrderSide, price: Price, size: Size) -> bool:
@@ -106,34 +184,32 @@ def usable_market(key: InstrumentKey, view: View, age_max: int) -> Market | None
     return market
 
 
-def _source_tiers(source: ClaimSource, view: View, terms: TierTerms) -> Iterator[Tier]:
+def _source_tiers(source: ClaimSource, view: View, terms: TierTerms, known: KnownTiers) -> Iterator[tuple[Tier, ...]]:
     yes = tuple(_sales(source.yes, view, terms, value_of_no=False))
     no = () if source.no is None else tuple(_sales(source.no, view, terms, value_of_no=True))
-    yield from yes
-    yield from no
+    yield yes
+    yield no
     if terms.may_buy:
         if not no:
-            yield from _purchases(source.yes, view, terms, value_of_no=False)
+            yield _purchases(source.yes, view, terms, known, value_of_no=False)
         if source.no is not None and not yes:
-            yield from _purchases(source.no, view, terms, value_of_no=True)
+            yield _purchases(source.no, view, terms, known, value_of_no=True)
 
 
-def _purchases(key: InstrumentKey, view: View, terms: TierTerms, *, value_of_no: bool) -> Iterator[Tier]:
+def _purchases(
+    key: InstrumentKey, view: View, terms: TierTerms, known: KnownTiers, *, value_of_no: bool
+) -> tuple[Tier, ...]:
     market, book = usable_market(key, view, terms.leg_age_max), view.book(key)
     if market is None or book is None:
-        return
-    capital = terms.capital_cost(market, view.now)
-    for price, size in book.asks.top(LEVELS):
-        cost = price + fee_share(market.fee, price, "buy")
-        cost -= -cost * capital // MICROS
-        whole = Size(size - size % LOT)
-        if whole:
-            yield Tier(MICROS - cost if value_of_no else cost, key, "buy", price, whole)
+        return ()
+    return known.purchases(market, book, terms.capital_cost(market, view.now), value_of_no=value_of_no)
 
 
 def _sales(key: InstrumentKey, view: View, terms: TierTerms, *, value_of_no: bool) -> Iterator[Tier]:
     left = held(key, view) // LOT * LOT
-    market, book = usable_market(key, view, terms.leg_age_max) if left else None, view.book(key)
+    if not left:
+        return
+    market, book = usable_market(key, view, terms.leg_age_max), view.book(key)
     if market is None or book is None:
         return
     levels = book.bids.top(LEVELS)

@@ -6,22 +6,22 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.market import FeeSchedule
 from predsurv.core.num import MICROS
 from predsurv.state.view import View
-from predsurv.strategies.claim_tiers import fee_share
+from predsurv.strategies.claim_tiers import KnownTiers
 from predsurv.strategies.claims import Claim, ClaimGroup
 
 _RATE_MAX: Final = MICROS // 2
 """Up to this rate (millionths) of a fee on size · p(1−p) a better price stays better with its fee."""
 
 
-def may_pay(group: ClaimGroup, view: View, edge: int) -> bool:
+def may_pay(group: ClaimGroup, view: View, edge: int, known: KnownTiers) -> bool:
     """Return whether best prices with fees leave ``edge`` (micros) a set; books of any age count, held or not."""
-    return _leaves(group, view, edge, fees=False) and _leaves(group, view, edge, fees=True)
+    return _leaves(group, view, edge, None) and _leaves(group, view, edge, known)
 
 
-def _leaves(group: ClaimGroup, view: View, edge: int, *, fees: bool) -> bool:
+def _leaves(group: ClaimGroup, view: View, edge: int, fees: KnownTiers | None) -> bool:
     total_ask, total_bid, complete = 0, 0, group.exhaustive
     for claim in group.claims:
-        ask, bid = claim_best(claim, view, fees=fees)
+        ask, bid = claim_best(claim, view, fees)
         if ask is not None and bid - ask >= edge:
             return True
         complete = complete and ask is not None
@@ -30,35 +30,35 @@ def _leaves(group: ClaimGroup, view: View, edge: int, *, fees: bool) -> bool:
     return (complete and MICROS - total_ask >= edge) or total_bid - MICROS >= edge
 
 
-def claim_best(claim: Claim, view: View, *, fees: bool = False) -> tuple[int | None, int]:
+def claim_best(claim: Claim, view: View, fees: KnownTiers | None = None) -> tuple[int | None, int]:
     """Return the least that a net share of ``claim`` costs in any book, and the most that it brings; micros.
 
-    None where none is sold, 0 where nobody buys. ``fees``: with those that ``ClaimTiers`` counts.
+    None where none is sold, 0 where nobody buys. ``fees``: with those that ``ClaimTiers`` counts, None for without.
     """
     ask: int | None = None
     bid = 0
     for source in claim.sources:
-        lowest, highest = _best(source.yes, view, fees=fees)
+        lowest, highest = _best(source.yes, view, fees)
         if source.no is not None:
-            no_lowest, no_highest = _best(source.no, view, fees=fees)
+            no_lowest, no_highest = _best(source.no, view, fees)
             lowest = _least(lowest, _complement(no_highest))
             highest = max(highest or 0, _complement(no_lowest) or 0)
         ask, bid = _least(ask, lowest), max(bid, highest or 0)
     return ask, bid
 
 
-def _best(key: InstrumentKey, view: View, *, fees: bool) -> tuple[int | None, int | None]:
+def _best(key: InstrumentKey, view: View, fees: KnownTiers | None) -> tuple[int | None, int | None]:
     """Return the least that a share costs and the most that it brings, with ``fees`` as ``ClaimTiers`` counts them."""
     book = view.book(key)
     if book is None:
         return None, None
     ask, bid = book.best_ask(), book.best_bid()
-    market = view.market(key.venue, key.market_id) if fees else None
-    if market is None or not _keeps_order(market.fee):
+    market = None if fees is None else view.market(key.venue, key.market_id)
+    if fees is None or market is None or not _keeps_order(market.fee):
         return None if ask is None else ask[0], None if bid is None else bid[0]
     return (
-        None if ask is None else ask[0] + fee_share(market.fee, ask[0], "buy"),
-        None if bid is None else bid[0] - fee_share(market.fee, bid[0], "sell"),
+        None if ask is None else ask[0] + fees.fee_share(market, key, ask[0], "buy"),
+        None if bid is None else bid[0] - fees.fee_share(market, key, bid[0], "sell"),
     )
 
 

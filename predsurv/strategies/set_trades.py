@@ -14,8 +14,8 @@ from predsurv.core.num import MICROS, Size, notional, notional_up
 from predsurv.state.view import View
 from predsurv.strategies.arbitrage_params import ArbitrageParams
 from predsurv.strategies.certificate import Certificate, certify, trade_cost
-from predsurv.strategies.claim_tiers import LEVELS, LOT, ClaimTiers, allowed, claim_tiers
-from predsurv.strategies.claims import ClaimGroup
+from predsurv.strategies.claim_tiers import LEVELS, LOT, ClaimTiers, KnownTiers, allowed, claim_tiers
+from predsurv.strategies.claims import ClaimGroup, held
 from predsurv.strategies.set_plan import PlannedOrder, SetSearch, best_level, capped, orders_at, without
 
 RESERVE: Final = 10_000
@@ -31,13 +31,15 @@ class SetTrade(Struct, frozen=True):
     certificate: Certificate
 
 
-def opening_trade(group: ClaimGroup, view: View, params: ArbitrageParams) -> SetTrade | None:
+def opening_trade(
+    group: ClaimGroup, view: View, params: ArbitrageParams, known: KnownTiers | None = None
+) -> SetTrade | None:
     """Return the trade of the greatest sure gain that ``params`` accept, None when there is none.
 
     Where the whole of it is not accepted, smaller ones are tried: with less money than it needs the largest that can
     be paid; fewer of the dearer levels; and of many legs of no the two cheapest, which lose least in a void.
     """
-    for search in _searches(group, view, params):
+    for search in _searches(group, view, params, known or KnownTiers()):
         trade = _within_means(group, view, params, search)
         for _ in range(_HALVINGS):
             if trade is None or accepted(trade, view, params):
@@ -49,15 +51,23 @@ def opening_trade(group: ClaimGroup, view: View, params: ArbitrageParams) -> Set
 
 
 def rebalancing_orders(
-    group: ClaimGroup, view: View, params: ArbitrageParams, *, keys: AbstractSet[InstrumentKey], may_buy: bool
+    group: ClaimGroup,
+    view: View,
+    params: ArbitrageParams,
+    known: KnownTiers | None = None,
+    *,
+    keys: AbstractSet[InstrumentKey],
+    may_buy: bool,
 ) -> tuple[PlannedOrder, ...]:
     """Return the orders that make the most of what is held: complete sets, or sell what is in none; often none.
 
     Only instruments of ``keys``, those that the sets were bought with, are traded: another leg is another trade.
     Compared is what surely is paid for what is held and what the books offer now, not what it cost.
     """
+    if not any(held(key, view) for key in group.instruments()):
+        return ()  # no set to complete, nothing to sell, and no pair of yes and no earns a dollar
     terms = replace(params.terms(may_buy=may_buy), annual_return=0)
-    claims = tuple(claim_tiers(claim, view, terms) for claim in group.claims)
+    claims = tuple(claim_tiers(claim, view, terms, known) for claim in group.claims)
     search = without(SetSearch(claims, group.exhaustive), frozenset(group.instruments()) - keys)
     trade = best_trade(group, view, search, completing=True)
     return () if trade is None or trade.certificate.gain <= 0 else trade.orders
@@ -90,9 +100,9 @@ def affordable(orders: Sequence[PlannedOrder], view: View, cost_max: int) -> boo
     return spent <= cost_max and all(reserve <= view.cash(venue) for venue, reserve in reserves.items())
 
 
-def _searches(group: ClaimGroup, view: View, params: ArbitrageParams) -> Iterator[SetSearch]:
+def _searches(group: ClaimGroup, view: View, params: ArbitrageParams, known: KnownTiers) -> Iterator[SetSearch]:
     terms = params.terms()
-    claims = tuple(claim_tiers(claim, view, terms) for claim in group.claims)
+    claims = tuple(claim_tiers(claim, view, terms, known) for claim in group.claims)
     edge = params.edge_min
     yield SetSearch(claims, group.exhaustive, edge, edge)
     if len(claims) > 2:

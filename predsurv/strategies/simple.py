@@ -11,7 +11,7 @@ from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.market import next_on_grid, size_allowed
 from predsurv.core.num import MICROS, Money, Price, Ratio, Size
 from predsurv.core.orders import CancelIntent, Intent, Order, Position
-from predsurv.engine.interest import BookFilter, Interest
+from predsurv.engine.interest import Attention, BookFilter, Interest
 from predsurv.state import features
 from predsurv.state.book import BookView
 from predsurv.state.view import View
@@ -51,7 +51,8 @@ class Simple:
     when that has fallen ``stop`` below cost. Risk: adverse selection (bids fill when the price
     falls through them), gaps past the stop; capped by clip size and number of instruments.
 
-    ``wake_at``: when something that was ordered or held has to be looked after, ns UTC.
+    ``wake_at``: when something that was ordered or held has to be looked after, ns UTC. ``attention``: no entries while
+    there is something in ``instruments_max`` instruments; of what is held with an exit resting only the stop.
     """
 
     Params = SimpleParams
@@ -71,9 +72,17 @@ class Simple:
         self.interest = Interest(where=entry, engaged="price", trades=False)
         self._active: dict[InstrumentKey, None] = {}  # with an order or a position
         self.wake_at = 0
+        self.attention = Attention()
 
     def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
         """Quote on book changes and where an order has ended; on ticks look after what is ordered and held."""
+        decided = self._decide(event, view)
+        attention = self._attend(view)
+        if attention != self.attention:
+            self.attention = attention
+        return decided
+
+    def _decide(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
         if isinstance(event, Tick):
             return self._look_after(view)
         decided: Iterable[Intent | CancelIntent] = ()
@@ -85,6 +94,15 @@ class Simple:
             decided = self._quote(event.key, view)
         self.wake_at = view.now  # what is sent may be refused, or orders, markets or venues have changed
         return decided
+
+    def _attend(self, view: View) -> Attention:
+        """Return what ``_quote`` would do anything about, as far as it can be told before."""
+        books: dict[InstrumentKey, BookFilter | None] = dict.fromkeys(self._active)
+        for position in view.positions():
+            stop = position.cost * MICROS // position.size - self._params.stop
+            resting = self._orders(position.key, view)
+            books[position.key] = BookFilter(bid_max=Price(stop)) if resting else BookFilter()
+        return Attention(books=books, others=len(self._active) < self._params.instruments_max)
 
     def _quote(self, key: InstrumentKey, view: View) -> Iterable[Intent | CancelIntent]:
         position = view.position(key)

@@ -51,7 +51,6 @@ class ColumnReplay:
         self._stated = {id(each) for each in recording.statements}
         self._begun = False
         self._seen = SeenRows(components.engine, brokers)
-        self._version = -1  # of what is to be seen
         self._changed = True
 
     def changed(self, _event: object, _step: Step) -> None:
@@ -120,11 +119,10 @@ class ColumnReplay:
         return repeated
 
     def _look_again(self) -> None:
-        version = self._seen.version
-        if self._changed or version != self._version:
+        if self._changed or self._seen.changed:
             self._interest.update()
-            self._changed, self._version = False, version
-        self._seen.plan(version)
+            self._changed = False
+        self._seen.plan()
 
     def _bound(self, pipeline: EventPipeline, due: int) -> int:
         """Return the time (ns UTC) from which nothing may be passed over; ``due``: when the next tick is."""

@@ -29,7 +29,7 @@ from predsurv.core.events import (
 from predsurv.core.ids import VenueName
 from predsurv.engine.books.consumed import ConsumptionBooked, HeededBook, SimulatedEvent
 from predsurv.engine.engine import Engine
-from predsurv.engine.fills.primary_trades import ToldTrades
+from predsurv.engine.fills.primary_trades import RememberedTrades
 from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.engine.strategy_calls import NEVER
 from predsurv.ports import Broker, Clock
@@ -112,7 +112,7 @@ class SkippingBroker(SimulatedBroker, Protocol):
         ...
 
     @property
-    def told_trades(self) -> ToldTrades:
+    def told_trades(self) -> RememberedTrades:
         """Return what it remembers of public trades, which whoever passes one over has to add to."""
         ...
 

@@ -13,21 +13,16 @@ from predsurv.engine.call_filter import is_whole, selects, summed_keys
 from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING, BookFilter, EventFilter, Interest
 from predsurv.engine.strategy_calls import CalledStrategy
+from predsurv.trade.heeded_rows import LEAST, MOST, HeededRows, bounds_of
 from predsurv.trade.pipeline import TICK, SkippingBroker
 
 STRATEGIES_MAX: Final = 64
 
-_LEAST, _MOST = -(2**63), 2**63 - 1
 _BOOK_CALLS: Final = {"change": 0, "best": 1, "never": 2}
 _ENGAGED_CALLS: Final = {"change": 0, "best": 1, "price": 2}
-_SIDES: Final = {"bid": 0, "ask": 1}
-_ALL_TRADES, _WHOLE_BOOKS = 2, 4
 
 _GroupName = tuple[Literal["event", "exclusive", "outcomes"], EventId | MarketId]
 """What is summed up: the markets of an event, those that exclude one another, or the outcomes of one market."""
-
-Entry = tuple[int, int, int, list[tuple[int, int, int]], list[tuple[int, int, int]]]
-"""Number, which rows go to Python, which strategies are engaged, places, and what is consumed of levels."""
 
 
 class RowInterest:
@@ -47,7 +42,11 @@ class RowInterest:
         books, states = engine.cache.tables
         filters = tuple(_filter_of(_interest(each)) for each in self._heard)
         remembered = tuple(each.told_trades for each in self._brokers)
-        self.replay: Any = speedups.NativeReplay(books, states, filters, remembered, engine.needs_before)
+        self.replay: Any = speedups.NativeReplay(books, states, filters, remembered, self._asks_before())
+        self._heeded = HeededRows(engine, self._brokers, self._number)
+
+    def _asks_before(self) -> bool:
+        return any(each.filter is not None and each.filter.needs_before for each in self._heard)
 
     def number_of(self, market_id: str, instrument_id: str) -> int:
         """Return the number of an instrument, a new one where it has none; ``settle`` has to follow before rows do."""
@@ -83,49 +82,11 @@ class RowInterest:
 
     def update(self) -> None:
         """Tell what orders, positions and consumed liquidity make worth seeing now."""
-        entries: dict[int, Entry] = {}
-        for broker in self._brokers:
-            for book in broker.heeded():
-                places = [(_SIDES[each.side], int(each.price), int(each.through)) for each in book.places]
-                heeded = _WHOLE_BOOKS | (_ALL_TRADES if book.trades else 0)
-                self._add(entries, book.key, heeded=heeded, places=places)
-        for key, consumed in self._engine.books.consumed_places().items():
-            places = [(_SIDES[side], int(price), 0) for side, price in consumed]
-            taken = [(_SIDES[side], int(price), size) for (side, price), size in consumed.items()]
-            self._add(entries, key, heeded=_WHOLE_BOOKS, places=places, taken=taken)
-        for index, called in enumerate(self._heard):
-            if called.filter is not None and not called.filter.interest.filter_engaged:
-                for key in self._engaged(called):
-                    self._add(entries, self._engine.cache.primary_of(key), engaged=1 << index)
+        entries, unheard = self._heeded.collect()
         self.settle()
-        self.replay.heed(list(entries.values()))
+        self.replay.heed(entries, unheard)
         if self._engine.control.loss.watched:
             self.replay.hold(self._engine.control.loss.worth, TICK, _holdings(self._engine, self._number))
-
-    def _engaged(self, called: CalledStrategy) -> set[InstrumentKey]:
-        name, account = called.strategy.name, self._engine.account
-        held = {
-            key
-            for strategy, position in account.portfolio.positions.all()
-            if strategy == name
-            for key in [position.key]
-        }
-        return held | {order.key for order in account.orders.live_of(name)}
-
-    def _add(
-        self,
-        entries: dict[int, Entry],
-        key: InstrumentKey,
-        *,
-        heeded: int = 0,
-        engaged: int = 0,
-        places: list[tuple[int, int, int]] | None = None,
-        taken: list[tuple[int, int, int]] | None = None,
-    ) -> None:
-        number = self._number(key)
-        known = entries.get(number, (number, 0, 0, [], []))
-        both = [*known[3], *(places or ())]
-        entries[number] = (number, known[1] | heeded, known[2] | engaged, both, taken or known[4])
 
     def _number(self, key: InstrumentKey) -> int:
         number = self._numbers.get(key)
@@ -185,15 +146,9 @@ def _interest(called: CalledStrategy) -> Interest:
 
 def _filter_of(interest: Interest) -> tuple[object, ...]:
     where, event = interest.where or BookFilter(), interest.where_event or EventFilter()
-    bounds = (
-        *_bounds(where.spread_min, where.spread_max),
-        *_bounds(where.bid_min, where.bid_max),
-        *_bounds(where.ask_min, where.ask_max),
-        *_bounds(where.imbalance_min, where.imbalance_max),
-    )
     sums = (
-        _LEAST if event.ask_sum_max is None else event.ask_sum_max,
-        _MOST if event.bid_sum_min is None else event.bid_sum_min,
+        LEAST if event.ask_sum_max is None else event.ask_sum_max,
+        MOST if event.bid_sum_min is None else event.bid_sum_min,
     )
     flags = (
         interest == EVERYTHING,
@@ -207,8 +162,4 @@ def _filter_of(interest: Interest) -> tuple[object, ...]:
         event.exclusive,
         _ENGAGED_CALLS[interest.engaged],
     )
-    return (*map(int, flags), bounds, where.imbalance_levels, sums)
-
-
-def _bounds(low: int | None, high: int | None) -> tuple[int, int]:
-    return (_LEAST if low is None else low, _MOST if high is None else high)
+    return (*map(int, flags), bounds_of(where), sums)

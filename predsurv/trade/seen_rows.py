@@ -10,6 +10,7 @@ from itertools import chain
 from predsurv.core.events import BookDelta, BrokerEvent, Trade
 from predsurv.engine.call_filter import BestBefore
 from predsurv.engine.engine import Engine
+from predsurv.engine.interest import Attention
 from predsurv.engine.step import EMPTY_STEP
 from predsurv.trade.pipeline import EventPipeline, SkippingBroker
 
@@ -20,8 +21,11 @@ class SeenRows:
     def __init__(self, engine: Engine, brokers: Sequence[SkippingBroker]) -> None:
         self._engine, self._brokers = engine, brokers
         self._timed = [each for each in engine.heard() if each.timed is not None]
+        filters = (each.filter for each in engine.heard())
+        self._selective = [each.selective for each in filters if each is not None and each.selective is not None]
         self._wake_at = 0
         self._version = -1
+        self._attention: list[Attention] = []
         self._event: BookDelta | Trade | None = None
         self._step = EMPTY_STEP
         self._observed = False
@@ -29,12 +33,18 @@ class SeenRows:
 
     @property
     def version(self) -> int:
-        """A number that grows whenever something else may have to be seen, as far as no step says so."""
+        """A number that grows whenever orders or what is consumed may make something else to be seen."""
         return self._engine.books.version + sum(each.heeded_version for each in self._brokers)
 
-    def plan(self, version: int) -> None:
-        """Go on until ``version`` grows, or a strategy wants a tick sooner than now."""
-        self._version, self._wake_at = version, self._ticks_from()
+    @property
+    def changed(self) -> bool:
+        """Whether something else may have to be seen than when ``plan`` was called, as far as no step says so."""
+        return self.version != self._version or self._attends_otherwise()
+
+    def plan(self) -> None:
+        """Go on until this is ``changed``, or a strategy wants a tick sooner than now."""
+        self._version, self._wake_at = self.version, self._ticks_from()
+        self._attention = [each.attention for each in self._selective]
 
     def see(self, event: BookDelta | Trade, before: BestBefore | None, wanted: bool, observed: bool) -> bool:  # noqa: FBT001
         """Tell strategies (``wanted``) and brokers (``observed``); return whether the replay may go on.
@@ -53,7 +63,7 @@ class SeenRows:
                 return False
             if self.version != self._version:
                 return False
-        return not wanted or self._ticks_from() >= self._wake_at
+        return not wanted or (self._ticks_from() >= self._wake_at and not self._attends_otherwise())
 
     async def finish(self, pipeline: EventPipeline) -> None:
         """Carry out what was decided, and process what brokers tell."""
@@ -67,6 +77,9 @@ class SeenRows:
     def _observe(self, event: BookDelta | Trade) -> Iterator[BrokerEvent]:
         for broker in self._brokers:
             yield from broker.observe(event)
+
+    def _attends_otherwise(self) -> bool:
+        return any(each.attention is not known for each, known in zip(self._selective, self._attention, strict=False))
 
     def _ticks_from(self) -> int:
         return min((each.ticks_from for each in self._timed), default=0)

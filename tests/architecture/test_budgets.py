@@ -25,6 +25,7 @@ EXCEPTIONS: dict[str, str] = {
     "predsurv/engine/context.py::StrategyContext": "one question and answer per thing that a strategy may read",
     "predsurv/state/view.py::View": "one question and answer per thing that a strategy may read",
     "predsurv/state/market_cache.py::MarketCache": "one question and answer per kind of state; none has logic",
+    "predsurv/engine/engine.py::Engine": "a handler per kind of event, and what is left of those that a replay folded",
     "predsurv/engine/fills/simulator.py::FillSimulator": "what a venue is told and tells; what a replay may pass over",
     "predsurv/trade/paper_broker.py::PaperBroker": "a broker of the run and one that a replay need not show everything",
     "predsurv/trade/pipeline.py::EventPipeline": "a method per step of an event's path; a replay takes some by itself",

@@ -1,9 +1,10 @@
 """Recordings of some days at a made-up venue, and a strategy that takes whatever it sees: for tests of backtests."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import pytest
@@ -147,12 +148,11 @@ def run_backtest(
     strategy: Any,
     *,
     every_event: bool,
-    daily_loss: str = "500",
+    flags: Mapping[str, str] = MappingProxyType({}),
 ) -> Backtest:
-    """Run ``strategy``; ``every_event``: as ``open_backtest``. ``daily_loss``: its limit, dollars."""
+    """Run ``strategy``; ``every_event``: as ``open_backtest``. ``flags``: of the configuration."""
     seen = Seen()
-    flags = {"data_dir": str(data_dir), "risk.max_daily_loss": daily_loss}
-    config = load(None, flags=flags, environ={}, root=data_dir).config
+    config = load(None, flags={"data_dir": str(data_dir), **flags}, environ={}, root=data_dir).config
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("predsurv.trade.engine_parts.build", lambda *_: (strategy,))
         session = open_backtest(config, venue, span, lambda _: seen, every_event=every_event)

@@ -59,6 +59,8 @@ from predsurv.trade.sweep import processes, run_sweep
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
 
 _STOPPING: Final = "taking open orders back"
+_GARBAGE: Final = 50_000
+"""Objects made and kept before a backtest looks for what is garbage among them: little of what it makes is."""
 
 
 def trade(
@@ -225,7 +227,8 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None, si
             session = open_backtest(config, venue, span, lambda _engine: _Observers())
         for note in () if session.recording is None else session.recording.notes():
             say(note)
-        gc.freeze()  # what is there now outlives the run: looking for what to free in it again and again takes time
+        gc.freeze()  # what is there now outlives the run: to look for what to free in it again and again takes time
+        gc.set_threshold(_GARBAGE)
         with signals.stopping_with(session.runner.stop, _STOPPING):
             return await session.run(limit, clock, lambda: Ending(False, INTERRUPTED) if signals.stopping else Ending())
 

@@ -53,6 +53,10 @@ class Positions:
         held = (self.get(strategy, key) for key in self._holdings)
         return tuple(position for position in held if position is not None)
 
+    def instruments_of(self, strategy: StrategyName) -> Iterator[InstrumentKey]:
+        """Yield what a strategy holds, in the order in which it was first bought."""
+        return (key for key, holdings in self._holdings.items() if strategy in holdings)
+
     def size_of(self, strategy: StrategyName, key: InstrumentKey) -> Size:
         """Return how many shares of an instrument the strategy holds."""
         holding = self._holdings.get(key, _NONE).get(strategy)

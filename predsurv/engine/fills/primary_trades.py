@@ -37,7 +37,7 @@ class _Identity(NamedTuple):
     ts_venue: int | None
 
 
-class ToldTrades(NamedTuple):
+class RememberedTrades(NamedTuple):
     """What is remembered of trades: plain dicts, as a compiled replay keeps them as ``PrimaryTrades`` does.
 
     Each is what came lately and what came before that, which is forgotten once there is enough of what came lately.
@@ -55,7 +55,7 @@ class PrimaryTrades:
 
     def __init__(self, cache: MarketCache) -> None:
         self._cache = cache
-        self.told = ToldTrades([{}, {}], [{}, {}], IDS_KEPT_MAX, TOLD_KEPT_MAX, ECHO_AFTER_MAX)
+        self.told = RememberedTrades([{}, {}], [{}, {}], IDS_KEPT_MAX, TOLD_KEPT_MAX, ECHO_AFTER_MAX)
 
     def once(self, trade: Trade) -> Trade | None:
         """Return the trade in terms of its primary instrument's book; None for one told before, on either outcome."""
@@ -82,7 +82,8 @@ class PrimaryTrades:
 
     def _is_echo(self, identity: _Identity, trade: Trade) -> bool:
         identities = self.told.identities
-        key, count, ts_recv = identities[0].pop(identity, None) or identities[1].pop(identity, (trade.key, 0, 0))
+        where = identities[0] if identity in identities[0] else identities[1]
+        key, count, ts_recv = where.pop(identity, (trade.key, 0, 0))
         if trade.ts_recv - ts_recv > self.told.echo_after_max:
             key, count = trade.key, 0
         if key == trade.key:

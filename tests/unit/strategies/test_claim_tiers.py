@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from predsurv.core.market import NO_FEE, Market
 from predsurv.core.num import Money, Price
-from predsurv.strategies.claim_tiers import LOT, ClaimTiers, TierTerms, allowed, claim_tiers
+from predsurv.strategies.claim_tiers import LOT, ClaimTiers, KnownTiers, TierTerms, allowed, claim_tiers
 from predsurv.strategies.claims import Claim, ClaimSource
 from tests.kit.manual_view import ManualView
 from tests.kit.trading_samples import S, cents, market, shares
@@ -113,3 +113,26 @@ def test_orders_have_to_be_large_enough() -> None:
     strict = replace(FREE, min_taker_buy=Money(1_000_000))
     assert not allowed(strict, "buy", cents(10), shares(9))
     assert allowed(strict, "sell", Price(500_000), shares(2))
+
+
+def test_what_is_known_from_searches_before_changes_no_result() -> None:
+    view, known, dear = shown(), KnownTiers(), TierTerms(annual_return=50_000)
+    moments: list[ClaimTiers] = []
+
+    def look(*, held: bool = False) -> None:
+        for terms in (TERMS, dear, replace(TERMS, may_buy=False)):
+            moments.append(claim_tiers(CLAIM, view, terms, known))
+            assert moments[-1] == claim_tiers(CLAIM, view, terms)
+            again = claim_tiers(CLAIM, view, terms, known)
+            assert again is moments[-1] or held, "nothing has changed"
+
+    look()
+    view.show(YES, bids=((40, 50),), asks=((41, 50),))
+    look()
+    view.cache.add(market())  # with a fee
+    look()
+    view.hold(YES, 20, 40)
+    look(held=True)
+    view.cache.add(replace(FREE, status="paused"))
+    look(held=True)
+    assert len({str(each) for each in moments}) > 8

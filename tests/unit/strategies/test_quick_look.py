@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from predsurv.core.market import NO_FEE, FeeSchedule
+from predsurv.strategies.claim_tiers import KnownTiers
 from predsurv.strategies.claims import Claim, ClaimGroup, ClaimGroups, ClaimSource
 from predsurv.strategies.quick_look import may_pay
 from tests.kit.manual_view import ABC, ManualView, no, yes
@@ -15,7 +16,7 @@ FREE = tuple(replace(each, fee=NO_FEE) for each in ABC)
 def looks(view: ManualView, group: ClaimGroup | None = None) -> bool:
     found = group or ClaimGroups().of(ABC[0], view)
     assert found is not None
-    return may_pay(found, view, EDGE)
+    return may_pay(found, view, EDGE, KnownTiers())
 
 
 def test_asks_below_a_dollar_are_worth_a_look_if_every_claim_has_one() -> None:

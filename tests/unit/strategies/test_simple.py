@@ -7,6 +7,7 @@ from predsurv.core.events import Event, Tick, Trade, VenuePhase
 from predsurv.core.market import PriceBand
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import CancelIntent, Intent
+from predsurv.engine.interest import Attention, BookFilter
 from predsurv.strategies.simple import Simple, SimpleParams
 from tests.kit.manual_view import ManualView
 from tests.kit.trading_samples import START, YES, S, V, cents, market, shares, trade
@@ -182,3 +183,20 @@ def test_it_asks_for_ticks_when_an_order_has_rested_long_enough_and_after_what_i
     assert strategy.wake_at == view.time
     intents(strategy, Tick(view.time), view)
     assert strategy.wake_at == view.time + 15 * S
+
+
+def test_it_waits_for_no_entry_while_all_places_are_taken_and_of_what_it_offers_for_the_stop_alone() -> None:
+    view, strategy = world(), Simple(SimpleParams(instruments_max=1))
+    assert strategy.attention == Attention()
+    assert intents(strategy, bid_heavy(view), view)
+    assert strategy.attention == Attention(books={YES: None}, others=False)
+    view.hold(YES, 50, 40)
+    intents(strategy, Tick(view.time), view)
+    assert strategy.attention == Attention(books={YES: BookFilter()}, others=False), "it is offered at any book"
+    view.rest("exit", YES, "sell", 45)
+    intents(strategy, Tick(view.time), view)
+    waits = strategy.attention
+    assert waits == Attention(books={YES: BookFilter(bid_max=cents(36))}, others=False)
+    assert intents(strategy, bid_heavy(view, 37, 39), view) == []
+    assert strategy.attention is waits, "the same says that nothing changed"
+    assert intents(strategy, bid_heavy(view, 36, 39), view)

@@ -26,7 +26,7 @@ from predsurv.core.native import speedups
 from predsurv.core.num import MICROS, Price, Size
 from predsurv.core.orders import CancelIntent, Intent
 from predsurv.core.records import Coverage, Record
-from predsurv.engine.interest import BookFilter, EventFilter, Interest, MarketChoice
+from predsurv.engine.interest import EVERYTHING, Attention, BookFilter, EventFilter, Interest, MarketChoice
 from predsurv.state.view import View
 from predsurv.store.layout import NS_DAY
 from predsurv.store.read.recording import ReplaySpan
@@ -97,28 +97,44 @@ class TimedScribe(Scribe):
         return super().on_event(event, view)
 
 
+class SelectiveScribe(Scribe):
+    """The same, which waits for something else after each so many of its calls."""
+
+    def __init__(self, interest: Interest, every: int, attentions: Sequence[Attention], patience: int) -> None:
+        super().__init__(interest, every)
+        self.attention = Attention()
+        self._attentions, self._patience = attentions, patience
+
+    def on_event(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
+        decided = super().on_event(event, view)
+        if self._calls % self._patience == 0:
+            self.attention = self._attentions[self._calls // self._patience % len(self._attentions)]
+        return decided
+
+
 prices = st.integers(1, 9).map(lambda tenths: Price(tenths * 100_000))
 maybe_price = st.none() | prices
 sizes = st.sampled_from([0, 5, 20, 300]).map(lambda shares: Size(shares * MICROS))
 keys = st.sampled_from(KEYS)
-interests = st.builds(
+filters = st.builds(
+    BookFilter,
+    spread_min=maybe_price,
+    spread_max=maybe_price,
+    bid_min=maybe_price,
+    bid_max=maybe_price,
+    ask_min=maybe_price,
+    ask_max=maybe_price,
+    imbalance_min=st.none() | st.integers(-MICROS, MICROS),
+    imbalance_max=st.none() | st.integers(-MICROS, MICROS),
+    imbalance_levels=st.integers(1, 4),
+)
+attentions = st.builds(Attention, books=st.dictionaries(keys, st.none() | filters), others=st.booleans())
+interests = st.just(EVERYTHING) | st.builds(
     Interest,
     books=st.sampled_from(["change", "best", "never"]),
     best_sizes=st.booleans(),
     interval=st.sampled_from([0, 0, 3 * S]),
-    where=st.none()
-    | st.builds(
-        BookFilter,
-        spread_min=maybe_price,
-        spread_max=maybe_price,
-        bid_min=maybe_price,
-        bid_max=maybe_price,
-        ask_min=maybe_price,
-        ask_max=maybe_price,
-        imbalance_min=st.none() | st.integers(-MICROS, MICROS),
-        imbalance_max=st.none() | st.integers(-MICROS, MICROS),
-        imbalance_levels=st.integers(1, 4),
-    ),
+    where=st.none() | filters,
     where_event=st.none()
     | st.builds(
         EventFilter,
@@ -186,29 +202,36 @@ def recordings(draw: st.DrawFn) -> list[list[Record]]:
     return segments
 
 
-def run(folder: Path, scribe: Scribe, *, mirrored: bool, every_event: bool, daily_loss: str = "500") -> Backtest:
+def run(folder: Path, scribe: Scribe, *, mirrored: bool, every_event: bool, **flags: str) -> Backtest:
     venue = RecordedVenue(mirrored=mirrored)
-    return run_backtest(folder, SPAN, venue, scribe, every_event=every_event, daily_loss=daily_loss)
+    return run_backtest(folder, SPAN, venue, scribe, every_event=every_event, flags=flags)
 
 
 pauses = st.sampled_from([0, 250 * MS, 5 * S, NS_DAY])
-scribes = st.builds(Scribe, interests, st.integers(1, 6)) | st.builds(TimedScribe, interests, st.integers(1, 6), pauses)
+often = st.integers(1, 6)
+scribes = st.one_of(
+    st.builds(Scribe, interests, often),
+    st.builds(TimedScribe, interests, often, pauses),
+    st.builds(SelectiveScribe, interests, often, st.lists(attentions, min_size=1, max_size=4), often),
+)
+models = st.sampled_from(["proportional", "pessimistic", "optimistic"])
 
 
 @settings(
     deadline=None, max_examples=40, phases=[Phase.explicit, Phase.reuse, Phase.generate]
 )  # shrinking takes minutes
-@given(recordings(), scribes, st.booleans(), st.sampled_from(["500", "12", "3"]))
+@given(recordings(), scribes, st.booleans(), st.sampled_from(["500", "12", "3"]), models)
 def test_both_ways_tell_and_do_the_same(
-    segments: Sequence[Sequence[Record]], scribe: Scribe, mirrored: bool, daily_loss: str
+    segments: Sequence[Sequence[Record]], scribe: Scribe, mirrored: bool, daily_loss: str, model: str
 ) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         listed_on(folder, 0, *MARKETS)
         record(folder, BEGIN, *segments)
         other = deepcopy(scribe)
-        one = run(folder, scribe, mirrored=mirrored, every_event=True, daily_loss=daily_loss)
-        two = run(folder, other, mirrored=mirrored, every_event=False, daily_loss=daily_loss)
+        flags = {"risk.max_daily_loss": daily_loss, "trading.queue_model": model}
+        one = run(folder, scribe, mirrored=mirrored, every_event=True, **flags)
+        two = run(folder, other, mirrored=mirrored, every_event=False, **flags)
         assert other.heard == scribe.heard
         assert told(two) == told(one)
 
