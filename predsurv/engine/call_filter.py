@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from predsurv.core.events import (
     BookDelta,
@@ -55,6 +56,10 @@ class CallFilter:
         self.needs_before: Final = interest.coverage or by_price or interest.engaged == "price"
         self._strategy, self.interest = strategy.name, interest
         self.selective = strategy if isinstance(strategy, SelectiveStrategy) else None
+        # Whether every event of a book that can be trusted is told, which is all that is given to ``admits``.
+        self._every_book = self.selective is None and interest == replace(
+            interest, books="change", interval=0, where=None, where_event=None, markets=EVERY_MARKET
+        )
         self._cache, self._books, self._account = cache, books, account
         self._selected: dict[tuple[VenueName, MarketId], bool] = {}  # until the market changes
         self._told: dict[InstrumentKey, int] = {}  # when (ns UTC) a book event was last told, with an interval only
@@ -72,10 +77,14 @@ class CallFilter:
     def admits(self, event: Event, now: int, before: BestBefore | None) -> bool:
         """Return whether the strategy is to be called with ``event``, which cache and books already show.
 
+        Of book events it is asked those of books that can be trusted.
+
         ``now``: the engine's time, ns UTC. ``before``: the best prices before a book event, None where that book was
         not known. An event that is admitted counts as told.
         """
         if isinstance(event, BookDelta | BookSnapshot):
+            if self._every_book:
+                return True
             if not self._admits_book_event(event, now, before):
                 return False
             if self.interest.interval:

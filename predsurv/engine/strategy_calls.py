@@ -123,14 +123,16 @@ class StrategyCalls:
         try:
             for each in called:
                 if each.filter is None or each.filter.admits(event, self._risk.now, before):
-                    self._decide(self._ask(each, event), decided)
+                    decisions = self._ask(each, event)
+                    if decisions:
+                        self._decide(decisions, decided)
         except StrategyError as error:
             return Step(failed=error)
         if not decided:
             return EMPTY_STEP
-        decisions, refusals = self._gate.evaluate(decided)
+        approved, refusals = self._gate.evaluate(decided)
         self._differ.on_refusals(refusals)
-        return Step(decisions, refusals)
+        return Step(approved, refusals)
 
     def _decide(self, decisions: Sequence[Decision], decided: list[Intent | CancelIntent]) -> None:
         """Append to ``decided`` what the decisions of one strategy come to, given what is there already.

@@ -7,7 +7,8 @@ the cache has it, no tick and no answer of a broker is due before it. What canno
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
-from predsurv.core.events import BookDelta, BrokerEvent, Trade
+from predsurv.core.events import BookDelta, Trade
+from predsurv.engine.books.consumed import SimulatedEvent
 from predsurv.engine.call_filter import BestBefore
 from predsurv.engine.engine import Engine
 from predsurv.engine.interest import Attention
@@ -29,7 +30,7 @@ class SeenRows:
         self._event: BookDelta | Trade | None = None
         self._step = EMPTY_STEP
         self._observed = False
-        self._answers: Iterable[BrokerEvent] = ()
+        self._answers: Iterable[SimulatedEvent] = ()
 
     @property
     def version(self) -> int:
@@ -63,7 +64,9 @@ class SeenRows:
                 return False
             if self.version != self._version:
                 return False
-        return not wanted or (self._ticks_from() >= self._wake_at and not self._attends_otherwise())
+        if self._timed and wanted and self._ticks_from() < self._wake_at:
+            return False
+        return not (self._selective and wanted and self._attends_otherwise())
 
     async def finish(self, pipeline: EventPipeline) -> None:
         """Carry out what was decided, and process what brokers tell."""
@@ -74,7 +77,7 @@ class SeenRows:
             answers = self._observe(event) if self._observed else ()
         await pipeline.receive(answers)
 
-    def _observe(self, event: BookDelta | Trade) -> Iterator[BrokerEvent]:
+    def _observe(self, event: BookDelta | Trade) -> Iterator[SimulatedEvent]:
         for broker in self._brokers:
             yield from broker.observe(event)
 
