@@ -107,8 +107,8 @@ def _calibration(outcomes: Sequence[Mapping[str, Any]]) -> str:
         return "<h2>Calibration</h2><p>No market with trades has settled, as far as the recording has heard.</p>"
     rows = "".join(
         f'<tr><td class="l">{safe(row["price_cents"])} ¢</td><td class="more">{row["trades"]:,}</td>'
-        f"<td>{row['markets']:,}</td><td>{row['mean_price_usd'] * 100:.1f} ¢</td><td>{row['win_rate']:.1%}</td><td>{_error(row)}</td>"
-        f"<td>{row['taker_return']:+.1%}</td></tr>"
+        f"<td>{row['markets']:,}</td><td>{row['mean_price_usd'] * 100:.1f} ¢</td><td>{row['win_rate']:.1%}</td>"
+        f"<td>{_error(row)}</td><td>{row['taker_return']:+.1%}</td></tr>"
         for row in ranges
     )
     heads = ("Markets", "Mean price", "Paid", "± (95 %)", "Return of takers")

@@ -1,5 +1,6 @@
 """Titles alone, where about half of the markets have no partner: the order of the score, and nothing accepted."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -7,20 +8,19 @@ import pytest
 
 from predsurv.mapping.evaluation import QueueQuality
 from predsurv.mapping.trial import try_labelled
-from tests.kit.mapping_orphans import orphaned
-from tests.kit.mapping_pairs import ELSEWHERE, TITLES, PairedEvent, events, write_pairs
+from tests.kit.mapping_orphans import FITTED, orphaned
+from tests.kit.mapping_pairs import ELSEWHERE, PairedEvent, events, write_pairs
 
 SEEDS = range(3)
-FITTED = [each for each in (*events(), *events(TITLES)) if not each.untrue]
 
 
-def qualities(told: list[PairedEvent], folder: Path) -> list[QueueQuality]:
+def qualities(told: Sequence[PairedEvent], folder: Path) -> list[QueueQuality]:
     return [try_labelled(write_pairs(folder / "pairs.csv", orphaned(told, seed))).quality for seed in SEEDS]
 
 
 @pytest.mark.parametrize(("told", "average_precision"), [(FITTED, 0.95), (events(ELSEWHERE), 0.92)])
 def test_the_order_is_right_where_many_have_no_partner(
-    told: list[PairedEvent], average_precision: float, tmp_path: Path
+    told: Sequence[PairedEvent], average_precision: float, tmp_path: Path
 ) -> None:
     found = qualities(told, tmp_path)
     assert {each.accepted for each in found} == {0}
