@@ -59,7 +59,7 @@ asan: $(DEV) ## the same with the C code under AddressSanitizer and UBSan (needs
 	@rm -rf build/asan && mkdir -p build/asan
 	@git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t build/asan
 	@cd build/asan && CFLAGS="$(SANITIZE) -fno-omit-frame-pointer -g -O1" LDFLAGS="$(SANITIZE)" \
-	  ../../$(BIN)/python -c 'import setuptools; setuptools.setup()' -q build_ext --inplace
+	  ../../$(BIN)/python setup.py -q build_ext --inplace
 	@cd build/asan && export LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONMALLOC=malloc && \
 	  ../../$(BIN)/python -c "$(IS_SANITIZED)" && ../../$(BIN)/python -m pytest -n auto -q -p no:cacheprovider \

@@ -2,13 +2,14 @@
 
 ``python -m benchmarks.mine [--rows 2400000] [--rounds 5]``: a made-up day of merged files (``mined_days``), a tenth as
 many snapshot rows as changes; in turns, each a process of its own with two threads: the scan (the greatest of every
-column that mining reads), and all statistics of the day with their scores. CPU time without start-up, the most
-resident memory of the process; medians. The digests of all files, which mining compares, are part of its time.
-24,000,000 rows are a busy day.
+column that mining reads), all statistics of the day with their scores, and the same again, as what was measured is
+remembered; last, once, from roll-ups of the hours. CPU time without start-up, the most resident memory of the process;
+medians. The digests of all files, which mining compares, are part of its time. 24,000,000 rows are a busy day.
 """
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -69,6 +70,25 @@ def cost(program: str, data: Path) -> tuple[float, float]:
     return float(seconds), float(megabytes)
 
 
+_ROLL_UP: Final = (
+    """
+import pathlib, sys, time
+from predsurv.core.ids import VenueName
+from predsurv.mine.roll_up import roll_up_day
+began = time.process_time()
+roll_up_day(pathlib.Path(sys.argv[1]), VenueName(sys.argv[2]), sys.argv[3])
+"""
+    + _TELL
+)
+_AGAIN: Final = "predsurv mine again"
+
+
+def forget(data: Path) -> None:
+    """Remove what was measured of the days in ``data``."""
+    for folder in ("rollups", "day_rollups"):
+        shutil.rmtree(data / folder, ignore_errors=True)
+
+
 def main(rows: int, rounds: int) -> None:
     """Write the day, run both in turns, print a table."""
     console = Console()
@@ -79,10 +99,15 @@ def main(rows: int, rounds: int) -> None:
         console.print(
             f"{rows:,} changes, {rows // 10:,} snapshot rows, {size / 1e6:,.0f} MB; {rounds} rounds, medians\n"
         )
-        taken: dict[str, list[tuple[float, float]]] = {"DuckDB scan": [], "predsurv mine": []}
+        taken: dict[str, list[tuple[float, float]]] = {"DuckDB scan": [], "predsurv mine": [], _AGAIN: []}
         for _ in range(rounds):
+            forget(data)
             taken["DuckDB scan"].append(cost(_SCAN, data))
             taken["predsurv mine"].append(cost(_MINE, data))
+            taken[_AGAIN].append(cost(_MINE, data))
+        forget(data)
+        taken["roll-ups of all hours"] = [cost(_ROLL_UP, data)]
+        taken["predsurv mine from these"] = [cost(_MINE, data)]
         table = Table("contender", "CPU", "ratio", "memory")
         scan = median(seconds for seconds, _ in taken["DuckDB scan"])
         for title, runs in taken.items():

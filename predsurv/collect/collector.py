@@ -53,6 +53,7 @@ _LOG: Final = logging.getLogger(__name__)
 class CollectorDeps(Struct, frozen=True):
     """Optional dependencies: mined scores by venue, metrics, gauges, a bucket, a venue's scan.
 
+    ``roll_up``: the name of what measures merged hours (``maintenance_worker``); without it nothing does.
     ``weights``: of what can be seen live in mined scores.
     Without ``scan``, or when ``scanner.refresh`` is 0, the venues' lists are not read again while recording.
     """
@@ -63,6 +64,7 @@ class CollectorDeps(Struct, frozen=True):
     bucket: Bucket | None = None
     scan: ScanVenue | None = None
     weights: LiveWeights = LiveWeights()
+    roll_up: str | None = None
 
 
 class SelectionPreview(NamedTuple):
@@ -91,7 +93,9 @@ class Collector:
         self._steady_clock = SteadyClock(clock)
         self._committer: Committer | None = None  # set exactly while the log is open
         collector, bucket = config.collector.id, deps.bucket
-        self._maintenance = Maintenance(self._layout, collector, clock, config.storage, bucket=bucket)
+        self._maintenance = Maintenance(
+            self._layout, collector, clock, config.storage, bucket=bucket, roll_up=deps.roll_up
+        )
         self.uploader = None if bucket is None else Uploader(self._layout, collector, clock, bucket)
         self._stop_began = 0
         self._status_due = 0

@@ -7,7 +7,10 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
-from predsurv.mine.hour_measures import NO_BOOKS, HourRows, ObservedHour, measure_hour
+from predsurv.mine.day_results import DayMeasures
+from predsurv.mine.day_rollups import DayRollup
+from predsurv.mine.hour_measures import NO_BOOKS, HourMeasures, HourRows, ObservedHour, measure_hour
+from predsurv.mine.hour_rollups import HourRollups, NumberedDay
 from predsurv.mine.inputs import CollectorFilter, collector_filter, levels_in, rows_in, scan
 from predsurv.mine.listed import ListedInstruments, listed_instruments
 from predsurv.mine.lost_time import LostTime, lost_time
@@ -17,14 +20,17 @@ from predsurv.mine.measures.totals import Totals
 from predsurv.mine.observation import Observation, observe
 from predsurv.mine.recorded_days import MiningDay, require_coverage
 from predsurv.mine.trades import placed_trades
-from predsurv.store.layout import NS_HOUR, Dataset, Layout
-from predsurv.store.read.verify_digests import check_intact
+from predsurv.store import manifest
+from predsurv.store.layout import FOLDERS, NS_HOUR, Dataset, Layout
+from predsurv.store.manifest import SealedFile
+from predsurv.store.read.verify_digests import check_listed
 from predsurv.store.schema import level_columns
 
 ROWS_PER_STEP: Final = 2_000_000
 """Changed levels in memory at a time; a tenth as many snapshot rows."""
 
-_DATASETS: Final[tuple[Dataset, ...]] = ("snapshots", "deltas", "trades", "coverage", "lifecycle")
+_BY_HOUR: Final[tuple[Dataset, ...]] = ("snapshots", "deltas")
+_WHOLE_DAYS: Final[tuple[Dataset, ...]] = ("trades", "coverage", "lifecycle")
 _TIME: Final = pl.Datetime("ns", "UTC")
 _NO_TRADES: Final = pl.DataFrame(
     schema=[
@@ -34,20 +40,6 @@ _NO_TRADES: Final = pl.DataFrame(
         *((name, pl.String()) for name in ("taker_side", "trade_id")),
     ]
 )
-
-
-class DayMeasures(NamedTuple):
-    """What was measured of a day: ``measures`` by name, per ``instrument_id``; ``rows``, counts read per dataset.
-
-    ``listed``: what is known of the instruments. ``lost``: the sealed files of the day that are gone. ``unplaced``:
-    instruments whose trades count nowhere, because their books are not recorded and nothing lists their market.
-    """
-
-    measures: Mapping[str, pl.DataFrame]
-    rows: Mapping[Dataset, int]
-    listed: ListedInstruments
-    lost: LostTime
-    unplaced: int
 
 
 class _CodedRows(NamedTuple):
@@ -84,6 +76,7 @@ class _ObservedDay(NamedTuple):
     """A day and its observed instruments; ``ids`` encodes their ids, in the order in which files have them."""
 
     day: MiningDay
+    sealed: Mapping[str, SealedFile]
     source: CollectorFilter
     ids: pl.Enum
     visits: pl.DataFrame
@@ -91,33 +84,66 @@ class _ObservedDay(NamedTuple):
     pieces: pl.DataFrame
 
 
+class _HourFiles(NamedTuple):
+    """The files of an hour that ``begin``s then (ns UTC)."""
+
+    begin: int
+    snapshots: Sequence[Path]
+    deltas: Sequence[Path]
+
+
 def measure_day(day: MiningDay, rows_per_step: int = ROWS_PER_STEP) -> DayMeasures:
-    """Measure ``day``.
+    """Measure ``day``, or read what was measured of the same files before.
 
     Raises ConfigError when nothing was recorded, IntegrityError when there is no coverage or a file's digest is wrong,
-    FileNotFoundError when one was compacted meanwhile.
+    FileNotFoundError when one was compacted meanwhile, OSError when what was measured cannot be written.
     """
     require_coverage(day)
-    check_intact(Layout(day.data_dir), (path for name in _DATASETS for path in day.files(name)), day.date)
-    lost = lost_time(day)
+    sealed, lost = manifest.read_by_path(Layout(day.data_dir).manifest, day.date), lost_time(day)
+    rollup = DayRollup(day, sealed, lost)
+    known = rollup.read()
+    if known is None:
+        known = _measure_day(day, sealed, lost, rows_per_step)
+        rollup.write(known)
+    return known
+
+
+def roll_up(day: MiningDay, rows_per_step: int = ROWS_PER_STEP) -> None:
+    """Measure the compacted hours of ``day`` that are not yet, and remember each; raises as ``measure_day``."""
+    require_coverage(day)
+    sealed, lost = manifest.read_by_path(Layout(day.data_dir).manifest, day.date), lost_time(day)
+    if DayRollup(day, sealed, lost).read() is None:
+        _measure_day(day, sealed, lost, rows_per_step, keeps_hours=True)
+
+
+def _measure_day(
+    day: MiningDay, sealed: Mapping[str, SealedFile], lost: LostTime, rows_per_step: int, *, keeps_hours: bool = False
+) -> DayMeasures:
+    check_listed(Layout(day.data_dir), (path for name in _WHOLE_DAYS for path in day.files(name)), sealed)
     source = collector_filter(day, lost)
     seen = observe(day, source, lost)
     listed = listed_instruments(day, seen.totals["market_id"])
-    scope = _scope(day, source, seen, listed)
-    measures = _measures(scope, seen, rows_per_step)
+    scope = _scope(day, sealed, source, seen, listed)
+    measures = _measures(scope, seen, rows_per_step, keeps_hours=keeps_hours)
     measures["ticks"] = _ticks(scope, measures, listed)
     names = pl.DataFrame({"instrument_id": scope.ids.categories}).with_row_index("code")
     named = {name: frame.join(names, on="code", maintain_order="left").drop("code") for name, frame in measures.items()}
     return DayMeasures(
         {"coverage": seen.totals, "channels": seen.channels, **named},
-        {name: _count(day.files(name)) for name in _DATASETS},
+        {name: _count(day.files(name)) for name in FOLDERS},
         listed,
         lost,
         _unplaced(day, {*seen.totals["instrument_id"], *listed.mirrors["instrument_id"]}),
     )
 
 
-def _scope(day: MiningDay, source: CollectorFilter, seen: Observation, listed: ListedInstruments) -> _ObservedDay:
+def _scope(
+    day: MiningDay,
+    sealed: Mapping[str, SealedFile],
+    source: CollectorFilter,
+    seen: Observation,
+    listed: ListedInstruments,
+) -> _ObservedDay:
     observed = pl.concat([seen.books["instrument_id"], seen.trades["instrument_id"]]).unique()
     mirrors = listed.mirrors.filter(pl.col("primary").is_in(observed.implode()))
     ids = pl.Enum(pl.concat([observed, mirrors["instrument_id"]]).unique().sort())
@@ -132,6 +158,7 @@ def _scope(day: MiningDay, source: CollectorFilter, seen: Observation, listed: L
     pieces = listed.pieces.filter(pl.col("instrument_id").is_in(observed.implode()))
     return _ObservedDay(
         day,
+        sealed,
         source,
         ids,
         visits.numbered(_coded(seen.books, ids)),
@@ -145,30 +172,57 @@ def _coded(rows: pl.DataFrame, ids: pl.Enum) -> pl.DataFrame:
     return rows.with_columns(code).drop("instrument_id")
 
 
-def _measures(scope: _ObservedDay, seen: Observation, rows_per_step: int) -> dict[str, pl.DataFrame]:
+def _measures(
+    scope: _ObservedDay, seen: Observation, rows_per_step: int, *, keeps_hours: bool
+) -> dict[str, pl.DataFrame]:
     totals, carry, begun = Totals("code"), NO_BOOKS, scope.visits
-    by_hour = {name: _hours(scope.day.files(name)) for name in ("snapshots", "deltas")}
+    rollups = HourRollups(scope.day, NumberedDay(scope.ids, scope.visits), scope.sealed, scope.source.owners)
+    by_hour = {name: _hours(scope.day.files(name)) for name in _BY_HOUR}
     for hour in range(24):
         begin = scope.day.start + hour * NS_HOUR
-        snapshots, deltas = (by_hour[name].get(hour, []) for name in ("snapshots", "deltas"))
+        files = _HourFiles(begin, *(by_hour[name].get(hour, []) for name in _BY_HOUR))
         within = moments.visits_within(begun.lazy(), begin).collect()
         trades = scope.trades.filter(pl.col("ts").is_between(begin, begin + NS_HOUR, closed="left"))
-        steps = max(1, -(-max(_count(deltas), 10 * _count(snapshots)) // rows_per_step))
-        size, kept = max(1, -(-len(scope.ids.categories) // steps)), []
-        for low in range(0, len(scope.ids.categories), size):
-            reader = _CodedRows(scope.source, scope.ids, low, low + size)
-            observed = ObservedHour(reader.of(within, "owner"), reader.of(trades), scope.pieces)
-            measured = measure_hour(reader.hour(begin, snapshots, deltas), observed, reader.of(carry))
-            begun = visits.changed(begun, measured.measures.get("visit_updates"), begin)
-            totals.add(visits.without_moments(measured.measures))
-            kept.append(measured.carry)
-        carry = pl.concat(kept) if kept else carry
+        observed = ObservedHour(within, trades, scope.pieces)
+        wanted = keeps_hours or rollups.has(hour)
+        key = rollups.key([*files.snapshots, *files.deltas], observed, carry) if wanted else None
+        measured = rollups.read(hour, key)
+        if measured is None:
+            measured = _measured(scope, files, observed, carry, rows_per_step)
+            if keeps_hours and key is not None:
+                rollups.write(hour, key, measured)
+        begun = visits.changed(begun, measured.measures.get("visit_updates"), begin)
+        totals.add(visits.without_moments(measured.measures))
+        carry = measured.carry
     measures = totals.measures()
     heard = _coded(seen.trades, scope.ids)
     measures |= visits.by_instrument(
         begun, measures.pop("visit_updates", None), measures.pop("visit_books", None), heard, scope.trades
     )
     return measures
+
+
+def _measured(
+    scope: _ObservedDay, files: _HourFiles, observed: ObservedHour, carry: pl.DataFrame, rows_per_step: int
+) -> HourMeasures:
+    """Measure an hour from its files, as many instruments at a time as have ``rows_per_step`` rows, about."""
+    both = [*files.snapshots, *files.deltas]
+    check_listed(Layout(scope.day.data_dir), both, scope.sealed)
+    steps = max(1, -(-max(_count(files.deltas), 10 * _count(files.snapshots)) // rows_per_step))
+    size, parts = max(1, -(-len(scope.ids.categories) // steps)), list[HourMeasures]()
+    for low in range(0, len(scope.ids.categories), size):
+        reader = _CodedRows(scope.source, scope.ids, low, low + size)
+        own = ObservedHour(reader.of(observed.visits, "owner"), reader.of(observed.trades), observed.pieces)
+        parts.append(measure_hour(reader.hour(*files), own, reader.of(carry)))
+    if not parts:
+        return HourMeasures({}, carry)
+    frames: dict[str, list[pl.DataFrame]] = {}
+    for part in parts:
+        for name, frame in part.measures.items():
+            frames.setdefault(name, []).append(frame)
+    return HourMeasures(
+        {name: pl.concat(each) for name, each in frames.items()}, pl.concat([part.carry for part in parts])
+    )
 
 
 def _ticks(scope: _ObservedDay, measures: dict[str, pl.DataFrame], listed: ListedInstruments) -> pl.DataFrame:

@@ -9,12 +9,14 @@ from math import log
 from typing import Final
 
 import polars as pl
+from polars.lazyframe.group_by import LazyGroupBy
 
 from predsurv.mine.measures.books import DEPTHS, REACHES_C, TRADED_USD
 from predsurv.mine.measures.intervals import GAP_REASONS
 from predsurv.mine.measures.trading import HORIZONS_S
 from predsurv.mine.measures.updates import bucket_quantile
 from predsurv.mine.measures.visits import ratio_error
+from predsurv.mine.observation import UNKNOWN
 from predsurv.state.coverage import OBSERVED
 
 Measures = Mapping[str, pl.DataFrame]
@@ -23,6 +25,8 @@ HOUR_S: Final = 3_600
 _MS: Final = 1_000
 _MICROS: Final = 1e6
 _CHANNELS: Final = ("trades", "lifecycle")
+CHANNEL_REASONS: Final = (*GAP_REASONS, UNKNOWN)
+"""Why a channel may not have been observed while the book was."""
 _SUMMED: Final = ("books", "ticks", "updates", "ratios", "prices", "paths", "variance", "foresight", "imagined")
 _TRADED: Final = ("trades", "impacts", "filled")
 
@@ -63,6 +67,7 @@ def _coverage() -> Iterator[pl.Expr | str]:
     for channel in _CHANNELS:
         yield pl.col(f"{channel}_observed_s").fill_null(0.0)
         yield f"{channel}_missing"
+        yield from (pl.col(f"{channel}_gap_{reason}_s").fill_null(0.0) for reason in CHANNEL_REASONS)
     yield pl.col("updates_n").cast(pl.Int64).alias("visits")
     yield _mean("chosen_s", "weighted_s").alias("inclusion")
 
@@ -74,6 +79,7 @@ def _updates() -> Iterator[pl.Expr | str]:
     yield from ("wait_p10_s", "wait_p50_s", "wait_p90_s", "wait_p99_s")
     yield _share("stale_s", "observed_s").alias("stale_share")
     yield (_mean("age_s", "aged") * _MS).alias("message_age_ms")
+    yield from ("message_age_p50_ms", "message_age_p90_ms", "message_age_p99_ms")
     yield _share("late", "aged").alias("late_message_share")
 
 
@@ -148,30 +154,43 @@ def _quotes() -> Iterator[pl.Expr | str]:
 
 
 def _channel(rows: pl.LazyFrame, channel: str) -> pl.LazyFrame:
-    """Return ``<channel>_observed_s``, and ``_missing``: why not for most of the other covered time, null if none."""
+    """Return ``<channel>_observed_s``, the other covered time by reason, and for which it is most (``_missing``)."""
     seen = pl.col("reason").is_in(list(OBSERVED))
     ordered = rows.filter(pl.col("channel") == channel).sort("seconds", "reason")
     return ordered.group_by("instrument_id").agg(
         pl.col("seconds").filter(seen).sum().alias(f"{channel}_observed_s"),
         pl.col("reason").filter(~seen).last().alias(f"{channel}_missing"),
+        *(
+            pl.col("seconds").filter(pl.col("reason") == reason).sum().alias(f"{channel}_gap_{reason}_s")
+            for reason in CHANNEL_REASONS
+        ),
     )
 
 
 def _quantiles(measures: Measures) -> Iterator[pl.LazyFrame]:
     if "waits" in measures:
         shares = {"wait_p10_s": 0.1, "wait_p50_s": 0.5, "wait_p90_s": 0.9, "wait_p99_s": 0.99}
-        each = measures["waits"].lazy().sort("instrument_id", "bucket").group_by("instrument_id", maintain_order=True)
+        each = _grouped(measures["waits"], "bucket")
         yield each.agg(bucket_quantile(share).alias(name) for name, share in shares.items())
+    if "ages" in measures:
+        shares = {"message_age_p50_ms": 0.5, "message_age_p90_ms": 0.9, "message_age_p99_ms": 0.99}
+        each = _grouped(measures["ages"], "bucket")
+        yield each.agg((bucket_quantile(share) * _MS).alias(name) for name, share in shares.items())
     if "spreads" in measures:
         shares = {"spread_p10_usd": 0.1, "spread_p50_usd": 0.5, "spread_p90_usd": 0.9}
-        each = measures["spreads"].lazy().sort("instrument_id", "spread").group_by("instrument_id", maintain_order=True)
+        each = _grouped(measures["spreads"], "spread")
         yield each.agg(
             (weighted_quantile("spread", "seconds", share) / _MICROS).alias(name) for name, share in shares.items()
         )
     if "sizes" in measures:
         shares = {"trade_p50_shares": 0.5, "trade_p90_shares": 0.9}
-        each = measures["sizes"].lazy().sort("instrument_id", "size").group_by("instrument_id", maintain_order=True)
+        each = _grouped(measures["sizes"], "size")
         yield each.agg(weighted_quantile("size", "count", share).alias(name) for name, share in shares.items())
+
+
+def _grouped(rows: pl.DataFrame, value: str) -> LazyGroupBy:
+    """Return ``rows`` by instrument, sorted by ``value`` alone: groups keep that order, and ids are long to compare."""
+    return rows.lazy().sort(value).group_by("instrument_id")
 
 
 def weighted_quantile(value: str, weight: str, share: float) -> pl.Expr:
@@ -184,6 +203,7 @@ def weighted_quantile(value: str, weight: str, share: float) -> pl.Expr:
 _COUNTS: Final = ("updates", "jumps", "samples", "updates_n", "trusted_s")
 _ALL: Final = (
     *_COUNTS, "stale_s", "aged", "age_s", "late", "wait_p10_s", "wait_p50_s", "wait_p90_s", "wait_p99_s",
+    "message_age_p50_ms", "message_age_p90_ms", "message_age_p99_ms",
     "ticks_s", "ticked_s", "spread_p10_usd", "spread_p50_usd", "spread_p90_usd", "two_sided_s", "crossed_s",
     "relative_s",
     "imbalance_known_s", "cut_5c_s", "cut_10c_s", "spread_s", "mid_s", "imbalance_s", "bid_sz_s", "ask_sz_s",

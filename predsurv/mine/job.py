@@ -7,7 +7,8 @@ from typing import NamedTuple
 import polars as pl
 
 from predsurv.mine import scores
-from predsurv.mine.day_measures import ROWS_PER_STEP, DayMeasures, measure_day
+from predsurv.mine.day_measures import ROWS_PER_STEP, measure_day
+from predsurv.mine.day_results import DayMeasures
 from predsurv.mine.figures import figures
 from predsurv.mine.listed import InstrumentLabels
 from predsurv.mine.lost_time import LostTime

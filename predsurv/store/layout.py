@@ -29,6 +29,12 @@ FOLDERS: Final[dict[Dataset, str]] = {
 HOURLY: Final = frozenset[Dataset]({"snapshots", "deltas", "trades"})
 """Datasets partitioned by hour too; the others by date only."""
 
+HOUR_ROLLUPS: Final = "rollups"
+"""Folder of what was measured of compacted hours (by ``mine``); derived, so that no manifest lists its files."""
+
+DAY_ROLLUPS: Final = "day_rollups"
+"""The same of whole days."""
+
 RUNS: Final = "runs"
 """Folder under the data folder with one folder for each trading run and backtest."""
 

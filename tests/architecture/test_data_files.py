@@ -8,12 +8,15 @@ from typing import get_args
 import pyarrow.parquet as pq
 import pytest
 
-from predsurv.core.events import CoverageReason
+from predsurv.core.events import CoverageReason, MarketChange
+from predsurv.core.num import Price
 from predsurv.mine import scores
 from predsurv.mine.job import mine
+from predsurv.mine.roll_up import roll_up_day
 from predsurv.store.layout import FOLDERS, Dataset
 from predsurv.store.schema import ADDED, schema_of
-from tests.kit.mining_samples import record, session
+from tests.kit.market_samples import market
+from tests.kit.mining_samples import KEY, START, S, listed, record, session
 
 _PAGE = Path(__file__).resolve().parents[2] / "docs" / "data-files.md"
 _ALWAYS = frozenset({"market_id", "start", "end", "state", "reason", "epoch", "segment", "ts_recv", "trusted", "kind"})
@@ -50,6 +53,26 @@ def test_every_column_of_the_statistics_is_documented_with_its_type(tmp_path: Pa
     mined = mine(record(tmp_path, [session()]), scores.weights({}))
     written = [(f"`{field.name}`", str(field.type)) for field in pq.read_schema(mined.path)]
     assert [(name, kind) for name, kind, _, _ in rows_of("stats")] == written
+
+
+def test_every_measure_of_a_roll_up_is_documented(tmp_path: Path) -> None:
+    change = MarketChange(
+        KEY.venue, KEY.market_id, None, START + 90 * S, None, "tick_size", "{}", tick_size=Price(1_000)
+    )
+    day = listed(record(tmp_path, [[*session(), change]]), market(1), market(2))
+    roll_up_day(day.data_dir, day.venue, day.date)
+    mine(day, scores.weights({}))
+    files = [*tmp_path.glob("rollups/*/*/*/*.parquet"), *tmp_path.glob("day_rollups/*/*/*.parquet")]
+    assert len(files) == 3
+    kinds = {"l": "list", "s": "struct"}
+    written = {
+        f"`{field.name}`": "string"
+        if field.name == "instrument_id"
+        else kinds[str(field.type).removeprefix("large_")[0]]
+        for path in files
+        for field in pq.read_schema(path)
+    }
+    assert {name: kind for name, kind, _ in rows_of("rollups", 3)} == written
 
 
 def test_every_reason_of_coverage_is_explained() -> None:

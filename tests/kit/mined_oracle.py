@@ -53,6 +53,9 @@ def _updates(tape: MinedTape) -> dict[str, float | None]:
         "wait_p50_s": _log_quantile(waits, 0.5),
         "wait_p90_s": _log_quantile(waits, 0.9),
         "message_age_ms": sum(ages) / len(ages) / 1e6 if ages else None,
+        "message_age_p50_ms": _age_quantile(ages, 0.5),
+        "message_age_p90_ms": _age_quantile(ages, 0.9),
+        "message_age_p99_ms": _age_quantile(ages, 0.99),
         "late_message_share": sum(age > S for age in ages) / len(ages) if ages else None,
     }
 
@@ -69,6 +72,11 @@ def _log_quantile(values: Sequence[float], share: float) -> float | None:
     """Return the middle of the eighth of an octave in which the quantile lies."""
     buckets = [(float(floor(log2(max(value, 1e-6)) * 8)), 1.0) for value in values]
     return float(2 ** ((_quantile(buckets, share) + 0.5) / 8)) if buckets else None
+
+
+def _age_quantile(ages: Sequence[int], share: float) -> float | None:
+    seconds = _log_quantile([age / S for age in ages], share)
+    return None if seconds is None else seconds * 1_000
 
 
 def _quantile(weighted: Sequence[tuple[float, float]], share: float) -> float:

@@ -50,6 +50,9 @@ PANEL_INTERVAL: Final = 500_000_000
 """How often (ns) the live panel is drawn on a terminal."""
 REPORT_INTERVAL: Final = 30_000_000_000
 """How often (ns) a line is printed elsewhere."""
+MEASURES_HOURS: Final = "predsurv.mine.roll_up:roll_up_day"
+"""What measures merged hours, by its name: a process of its own loads it."""
+
 _STOPPING: Final = "writing what was recorded"
 _LOG: Final = logging.getLogger("predsurv.collect")
 
@@ -163,6 +166,7 @@ def _deps(config: Config, opened: Sequence[Venue], monitor: Monitor | None) -> C
         metrics=monitor.metrics if monitor is not None else None,
         gauges=monitor.recording if monitor is not None else None,
         bucket=bucket_of(config),
+        roll_up=MEASURES_HOURS,
         scan=partial(rescan, config, {venue.name: venue for venue in opened}),
         weights=LiveWeights(**busy_weights(weights(config.miner.weights, config.miner.preset))),
     )

@@ -1,6 +1,6 @@
 """``predsurv compact``: merge each closed hour into one file and apply the storage limits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +9,12 @@ import typer
 from predsurv.cli.commands.dates import say_missing, span_of
 from predsurv.cli.commands.venue_names import require_venue
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
-from predsurv.cli.output.render import Column, Table, show
+from predsurv.cli.output.render import Column, Table, say, show
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, IntegrityError, SafetyError
 from predsurv.core.ids import VenueName
 from predsurv.mine.recorded_days import nothing_recorded, recorded_days
+from predsurv.mine.roll_up import merged_days, roll_up_day
 from predsurv.net.clock import SystemClock
 from predsurv.store.layout import FOLDERS, Layout, has_recording, how_to_record
 from predsurv.store.seal.compact import CompactOptions, CompactReport, collectors_of, compact_closed
@@ -42,9 +43,15 @@ def compact(
     *,
     config: ConfigFile = None,
     mock: Mock = False,
+    rollups: Annotated[
+        bool, typer.Option("--rollups", help="Measure every compacted hour again that has no roll-up of its files.")
+    ] = False,
     format: OutputFormat = "table",
 ) -> None:
-    """Make one sorted file of each recorded hour that is over; remove what is beyond storage.max_age and max_bytes."""
+    """Make one sorted file of each recorded hour that is over; remove what is beyond storage.max_age and max_bytes.
+
+    What 'mine' needs of a merged hour is measured at once and kept beside it, its roll-up.
+    """
     settings = load(config, flags=mock_flag(mock)).config
     layout = Layout(settings.data_dir)
     if settings.bucket:
@@ -67,6 +74,8 @@ def compact(
         tables.append(removed)
     show(tables, format)
     damaged = [each for report in reports.values() for each in report.damaged]
+    days = merged_days(file for report in reports.values() for file in report.merged)
+    _roll_up(layout, _every_day(layout, options) if rollups else days)
     if damaged:
         stay = "1 hour stays as it is" if len(damaged) == 1 else f"{len(damaged)} hours stay as they are"
         raise IntegrityError(f"{stay}: {damaged[0]}")
@@ -80,6 +89,21 @@ def _days(data_dir: Path, venue: str | None, asked: str) -> Sequence[str]:
         raise ConfigError(nothing_recorded(data_dir, venue, asked))
     say_missing(wanted, there)
     return [day for day in wanted if day in there]
+
+
+def _every_day(layout: Layout, options: CompactOptions) -> list[tuple[VenueName, str]]:
+    days = [(VenueName(venue), date) for date, venue in recorded_days(layout.data_dir)]
+    return [
+        day for day in days if options.venue in (None, day[0]) and (options.dates is None or day[1] in options.dates)
+    ]
+
+
+def _roll_up(layout: Layout, days: Iterable[tuple[VenueName, str]]) -> None:
+    for venue, date in days:
+        try:
+            roll_up_day(layout.data_dir, venue, date)
+        except (ConfigError, IntegrityError) as error:
+            say(f"no roll-ups of {venue} {date}: {error}")
 
 
 def _merged_table(reports: dict[str, CompactReport]) -> Table:

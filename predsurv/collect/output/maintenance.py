@@ -10,7 +10,11 @@ from functools import partial
 from threading import Event
 from typing import Final
 
-from predsurv.collect.output.maintenance_worker import compact_in_process, expire_in_process
+from predsurv.collect.output.maintenance_worker import (
+    compact_in_process,
+    expire_in_process,
+    roll_up_in_process,
+)
 from predsurv.config import StorageConfig
 from predsurv.core.errors import ConfigError, PredsurvError, SafetyError, TransientError
 from predsurv.ports import Clock
@@ -46,14 +50,23 @@ class Maintenance:
     """
 
     def __init__(
-        self, layout: Layout, collector: str, clock: Clock, storage: StorageConfig, *, bucket: Bucket | None = None
+        self,
+        layout: Layout,
+        collector: str,
+        clock: Clock,
+        storage: StorageConfig,
+        *,
+        bucket: Bucket | None = None,
+        roll_up: str | None = None,
     ) -> None:
+        """``roll_up``: the name of what measures merged hours (``maintenance_worker``); None: nobody does."""
         self._layout = layout
         self._collector = collector
         self._clock = clock
         self._storage = storage
         self._compacts = storage.compact and bucket is None
         self._bucket = bucket
+        self._roll_up = roll_up
         self._began = clock.now() - clock.monotonic()
         self._stopping = Event()
 
@@ -101,6 +114,12 @@ class Maintenance:
             _LOG.warning("an hour stays in many files: %s", what)
         if report.hours:
             _LOG.info("merged %d files of %d closed hours and days", report.files, report.hours)
+        if self._roll_up is None or self._stopping.is_set():
+            return
+        try:
+            roll_up_in_process(self._layout, report.merged, self._roll_up, self._stopping)
+        except PredsurvError as error:
+            _LOG.warning("the merged hours were not measured; 'predsurv mine' will: %s", error)
 
     def _expire(self) -> None:
         storage, bucket = self._storage, self._bucket

@@ -28,7 +28,11 @@ def check_intact(layout: Layout, files: Iterable[Path], date: str | None = None)
     A file that no manifest lists yet is read completely and its page checksums are compared. Raises
     FileNotFoundError when a file was merged or removed meanwhile.
     """
-    sealed = manifest.read_by_path(layout.manifest, date)
+    check_listed(layout, files, manifest.read_by_path(layout.manifest, date))
+
+
+def check_listed(layout: Layout, files: Iterable[Path], sealed: Mapping[str, SealedFile]) -> None:
+    """Raise as ``check_intact``, where the manifests list ``sealed`` by path."""
     for path in files:
         wrong = _damage(layout, path, sealed)
         if wrong is not None:

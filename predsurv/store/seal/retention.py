@@ -21,6 +21,8 @@ from predsurv.ports import Clock
 from predsurv.store import manifest
 from predsurv.store.files import PRIVATE_DIR, make_dirs, replace, sync_dir
 from predsurv.store.layout import (
+    DAY_ROLLUPS,
+    HOUR_ROLLUPS,
     NS_HOUR,
     Layout,
     Partition,
@@ -131,7 +133,9 @@ def _remove(layout: Layout, cutoff: int, policy: RetentionPolicy, confirmed: Con
     for folder in set(layout.expired.iterdir()) - leftover:
         shutil.rmtree(folder)
     left = [partition.date for partition, _ in sealed_files(layout) if end_of(partition) <= cutoff] if confirmed else []
-    _remove_old_metadata(layout, min([date_of(cutoff), *left]))
+    first = min([date_of(cutoff), *left])
+    _remove_rollups(layout, first)
+    _remove_old_metadata(layout, first)
     return ExpireReport(cutoff, gone["files"], gone["bytes"], confirmed.kept if confirmed is not None else ())
 
 
@@ -161,6 +165,14 @@ def _remove_old_metadata(layout: Layout, first: str) -> None:
             if date < first:
                 path.unlink()
                 _remove_if_empty(path.parent)
+
+
+def _remove_rollups(layout: Layout, first: str) -> None:
+    """Delete what was measured of days before ``first``."""
+    for folder in (HOUR_ROLLUPS, DAY_ROLLUPS):
+        for day in (layout.data_dir / folder).glob("venue=*/date=*"):
+            if day.name.removeprefix("date=") < first:
+                shutil.rmtree(day)
 
 
 def _free_name(folder: Path) -> Path:

@@ -9,7 +9,7 @@ from tests.kit.mined_oracle import expected
 from tests.kit.mined_tapes import BookRow, MinedTape, S, TradeRow, mined
 
 _PAGE = (Path(__file__).resolve().parents[3] / "docs" / "metrics.md").read_text()
-_PATTERNS = (r"gap_\w+_s", r"percentile_\w+", r"score_\w+", r"(market|instrument)_id")
+_PATTERNS = (r"((trades|lifecycle)_)?gap_\w+_s", r"percentile_\w+", r"score_\w+", r"(market|instrument)_id")
 
 
 def example() -> MinedTape:

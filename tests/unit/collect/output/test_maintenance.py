@@ -177,3 +177,16 @@ def test_data_that_cannot_be_removed_is_logged(
     with caplog.at_level(logging.WARNING):
         keeping(layout, ManualClock(START), compact=False, max_age=1).run_once()
     assert [line.getMessage() for line in caplog.records] == ["nothing was removed: read-only"]
+
+
+def test_what_was_merged_is_measured_and_a_failure_of_that_is_logged(
+    calls: list[str], layout: Layout, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def measured(_layout: Layout, _merged: object, name: str, _stopping: object) -> None:
+        calls.append(name)
+        raise TransientError("a worker process ended without a word")
+
+    monkeypatch.setattr(maintenance, "roll_up_in_process", measured)
+    Maintenance(layout, "c0", ManualClock(START), StorageConfig(), roll_up="some.module:function").run_once()
+    assert calls == ["compact", "some.module:function"]
+    assert "the merged hours were not measured" in caplog.text
