@@ -9,7 +9,10 @@ from predsurv.mine.report.contents import UNKNOWN, StatsReport, link, safe
 GROUPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     (
         "Observation",
-        ("observed_s", "trusted_s", "gap_", "coverage_share", "trades_obs", "trades_miss", "life", "visits", "incl"),
+        (
+            *("observed_s", "trusted_s", "gap_", "coverage_share", "trades_obs", "trades_miss", "trades_gap"),
+            *("life", "visits", "incl"),
+        ),
     ),
     ("Updates", ("updates", "wait_", "stale_", "message_", "late_")),
     ("Spread", ("two_sided_share", "crossed_share", "spread_")),
@@ -21,7 +24,6 @@ GROUPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
 )
 """Titles with the beginnings of the columns below them; a column is in the first group that names it."""
 
-_REASONS_SHOWN_ABOVE: Final = 0.0
 _CENTS: Final = 100
 
 
@@ -53,14 +55,19 @@ def _groups(row: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _group(title: str, values: Sequence[tuple[str, Any]]) -> str:
-    known = [(name, value) for name, value in values if value is not None and not _is_no_gap(name, value)]
+    known = [(name, value) for name, value in values if value is not None and (value or not _is_reason(name))]
     rows = "".join(f"<tr><td>{_words(name)}<td>{formatted(name, value)}" for name, value in known)
-    silent = ", ".join(_words(name) for name, value in values if value is None and not name.endswith("_missing"))
+    silent = ", ".join(_words(name) for name, value in values if value is None and not _is_silent(name))
     return f"<section><h2>{title}</h2><table>{rows}</table>{f'<p>Not known: {silent}.</p>' if silent else ''}</section>"
 
 
-def _is_no_gap(name: str, value: Any) -> bool:
-    return name.startswith("gap_") and name != "gap_s" and value <= _REASONS_SHOWN_ABOVE
+def _is_reason(name: str) -> bool:
+    """Return whether a column is time lost for one reason: worth a line where there is any."""
+    return "gap_" in name and name != "gap_s"
+
+
+def _is_silent(name: str) -> bool:
+    return name.endswith("_missing") or _is_reason(name)
 
 
 def _score(row: Mapping[str, Any], weights: Mapping[str, float]) -> str:
