@@ -5,7 +5,7 @@
 """
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from statistics import mean
@@ -71,20 +71,20 @@ DRAWS: Final = 10
 _FIGURES: Final = ("average_precision", "recall_at_p95", "top3_recall")
 
 
-def main() -> None:
-    """Print mean, least and greatest of each figure over ``DRAWS`` draws of either set of events."""
+def figures() -> Iterator[str]:
+    """Yield as lines mean, least and greatest of each figure over ``DRAWS`` draws of either set of events."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "pairs.csv"
         for name, told in (("those of the project", FITTED), ("elsewhere", events(ELSEWHERE))):
             found = [try_labelled(write_pairs(path, orphaned(told, seed))).quality for seed in range(DRAWS)]
-            print(f"{name}: {sum(each.accepted for each in found)} accepted")
+            yield f"{name}: {sum(each.accepted for each in found)} accepted\n"
             for figure in _FIGURES:
                 values = [getattr(each, figure) for each in found]
-                print(f"  {figure} {mean(values):.3f} ({min(values):.3f} – {max(values):.3f})")
+                yield f"  {figure} {mean(values):.3f} ({min(values):.3f} – {max(values):.3f})\n"
 
 
 if __name__ == "__main__":
     if sys.argv[1:]:
         write_pairs(Path(sys.argv[1]), orphaned(events(ELSEWHERE) if "elsewhere" in sys.argv else FITTED))
     else:
-        main()
+        sys.stdout.writelines(figures())
