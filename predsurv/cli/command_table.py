@@ -56,6 +56,9 @@ COMMANDS: Final = (
         "status", "Record", "predsurv.cli.commands.status", "status", "Show how much of the wanted time was recorded"
     ),
     CliCommand(
+        "watch", "Record", "predsurv.cli.commands.watch", "watch", "Tell when something goes wrong or a market settles"
+    ),
+    CliCommand(
         "verify", "Record", "predsurv.cli.commands.verify", "verify", "Check every recorded file against its checksum"
     ),
     CliCommand(

@@ -25,7 +25,7 @@ _WHAT_CHARS_MAX: Final = 50_000  # rules are read to their end
 _COLUMNS: Final = (
     Column("change", "Change", keep=9, fit="whole"),
     Column("question", "Market", keep=9),
-    Column("what", "What", keep=9, width_max=120, fit="wrap", chars_max=_WHAT_CHARS_MAX),
+    Column("what", "What", keep=9, width_min=36, width_max=120, fit="wrap", chars_max=_WHAT_CHARS_MAX),
     Column("volume_24h", "Volume 24 h", "micros", "$", places=0, keep=4),
     Column("market_id", "Id", keep=6, width_min=16),
     Column("event_id", "Event", keep=1),
