@@ -32,7 +32,7 @@ _CLEAR: Final = "\x1b[H\x1b[2J"
 _BACKTEST: Final = "backtest"
 
 
-class _Asked(Struct, frozen=True):
+class _ShownAccount(Struct, frozen=True):
     """Which account is shown, in which format; ``mode`` None: that last traded with, ``venue`` None: every venue."""
 
     data_dir: Path
@@ -62,7 +62,7 @@ def portfolio(
     format: OutputFormat = "table",
 ) -> None:
     """Show cash by venue, positions and profit of one account, at the last known books."""
-    asked = _Asked(load(config).config.data_dir, mode, venue, format)
+    asked = _ShownAccount(load(config).config.data_dir, mode, venue, format)
     clock = SystemClock()
     if not watch:
         _show(asked, clock, say)
@@ -73,7 +73,7 @@ def portfolio(
         return
 
 
-async def _watch(asked: _Asked, clock: Clock) -> None:
+async def _watch(asked: _ShownAccount, clock: Clock) -> None:
     is_screen = sys.stdout.isatty()
     news = _News()
     while True:
@@ -102,7 +102,7 @@ class _News:
         self._before, self._now = self._now, set()
 
 
-def _show(asked: _Asked, clock: Clock, tell: Callable[[str], None]) -> None:
+def _show(asked: _ShownAccount, clock: Clock, tell: Callable[[str], None]) -> None:
     data_dir, mode, venue = asked.data_dir, asked.mode, asked.venue
     chosen = _chosen(data_dir, mode, venue, tell)
     if mode is None:

@@ -103,7 +103,8 @@ def backtest(
     param: Params = None,
     rebates: Rebates = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, max=256, help="Processes of a sweep or bracket; default: one for each core.")
+        int | None,
+        typer.Option("--jobs", min=1, max=256, help="Processes of a sweep or bracket; default: one for each core."),
     ] = None,
     bracket: Annotated[
         bool, typer.Option("--bracket", help="Run it by the other queue models too, and keep what they earn.")
