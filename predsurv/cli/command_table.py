@@ -75,6 +75,13 @@ COMMANDS: Final = (
         "import_command",
         "Record the files of somebody else's recording",
     ),
+    CliCommand(
+        "export",
+        "Record",
+        "predsurv.cli.commands.export",
+        "export",
+        "Write a recording for other programs and other people",
+    ),
     CliCommand("markets", "Analyse", "predsurv.cli.commands.markets", "markets", "Search the venues' lists of markets"),
     CliCommand(
         "book", "Analyse", "predsurv.cli.commands.book", "book", "Show the recorded book of a market at a moment"
@@ -106,6 +113,7 @@ COMMANDS: Final = (
 SUBCOMMANDS: Final = {
     "runs": ("list", "show", "compare", "replay"),
     "mine": ("rank", "explain", "episodes", "tables"),
+    "export": ("hftbacktest", "release"),
     "map": ("build", "list", "review", "score"),
 }
 """The commands below a command."""
