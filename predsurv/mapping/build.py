@@ -7,10 +7,12 @@ from typing import Final, NamedTuple
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
 from predsurv.core.mapping import terms_fingerprint
+from predsurv.core.market import Market
 from predsurv.mapping.blocking import candidate_pairs
 from predsurv.mapping.candidate_file import QueuedPair, write_candidates
 from predsurv.mapping.listings import listing_of, live
 from predsurv.mapping.matching import match, word_weights
+from predsurv.mapping.relation import compare
 from predsurv.mapping.scoring import ScoredPair
 from predsurv.mapping.settled import paid, read_settled
 from predsurv.mapping.terms import Terms, read_terms
@@ -73,6 +75,32 @@ def _venue(data_dir: Path, name: VenueName) -> ListedVenue:
         titles[market.market_id] = market.question
         fingerprints[market.market_id] = terms_fingerprint(market)
     return ListedVenue(name, terms, titles, fingerprints)
+
+
+def compared_anew(first: Market, second: Market, known: QueuedPair | None) -> QueuedPair:
+    """Return the row of a pair by what both markets say now; score and rank are ``known``, or 0.
+
+    For pairs that changed since the queue was built, or that it leaves out. Words weigh alike: which are rare among all
+    markets is not known here.
+    """
+    one, other = (read_terms(listing_of(market)) for market in (first, second))
+    found = compare(one, other, word_weights([one, other]))
+    return QueuedPair(
+        first_venue=first.venue,
+        first_market=first.market_id,
+        first_title=first.question,
+        second_venue=second.venue,
+        second_market=second.market_id,
+        second_title=second.question,
+        relation=found.relation,
+        score=0.0 if known is None else known.score,
+        rank=0 if known is None else known.rank,
+        veto=found.veto,
+        evidence=found.evidence,
+        union=(),
+        first_terms=terms_fingerprint(first),
+        second_terms=terms_fingerprint(second),
+    )
 
 
 def _row(pair: ScoredPair, first: ListedVenue, second: ListedVenue) -> QueuedPair:

@@ -21,6 +21,7 @@ from predsurv.core.mapping import ApprovedMapping, MappedMarket, terms_fingerpri
 from predsurv.core.market import Market
 from predsurv.core.text import sanitise
 from predsurv.mapping.approved_terms import ApprovedRecord, approved_record
+from predsurv.mapping.build import compared_anew
 from predsurv.mapping.queue import DecidedPair, listed_markets
 from predsurv.ports import Clock
 
@@ -88,14 +89,17 @@ def review_pairs(data_dir: Path, waiting: Sequence[DecidedPair]) -> list[ReviewP
     for each in waiting:
         first, second = (listed.get(side) for side in _sides(each))
         if first is not None and second is not None:
-            found.append(ReviewPair(each.candidate, first, second, *_approval(data_dir, each, (first, second))))
+            candidate = each.candidate
+            if candidate is None or each.state == "suspended":
+                candidate = compared_anew(first, second, candidate)
+            found.append(ReviewPair(candidate, first, second, *_approval(data_dir, each, (first, second))))
     prices = price_words(data_dir, [compared(each) for each in found])
     return [replace(each, prices=words) for each, words in zip(found, prices, strict=True)]
 
 
 def compared(pair: ReviewPair) -> ComparedMarkets:
     """Return the markets of a pair, and whether the first outcomes are opposite, as approved or as the relation is."""
-    inverse = pair.candidate is not None and pair.candidate.relation == "inverse"
+    inverse = pair.candidate.relation == "inverse"
     if pair.suspended is not None:
         firsts = {each.outcomes[0].instrument_id for each in (pair.first, pair.second)}
         inverse = len(firsts & {side.outcomes[0] for side in pair.suspended.sides()}) == 1
@@ -196,15 +200,14 @@ class ReviewSession:
             return ""
         if key != "a":
             return "no such key"
+        doubts = ", ".join(each.field for each in pair.candidate.evidence if each.status not in ("agree", "absent"))
         if pair.suspended is not None:
             changed = ", ".join(each.listed.market_id for each in pair.records)
-            return self._confirmed(pair, "approve-again", f"approve again as before; changed since: {changed}")
-        if pair.candidate is None:
-            return "not in the queue: run predsurv map build"
+            question = f"approve again as before; changed since: {changed}; not certain: {doubts or 'nothing'}"
+            return self._confirmed(pair, "approve-again", question)
         relation = pair.candidate.relation
         if relation in _UNIONS:
             return f"{relation}: only equal markets can be approved"
-        doubts = ", ".join(each.field for each in pair.candidate.evidence if each.status not in ("agree", "absent"))
         decision: Decision = "approve-inverse" if relation == "inverse" else "approve"
         return self._confirmed(pair, decision, f"approve as {_name(relation)}; not certain: {doubts or 'nothing'}")
 

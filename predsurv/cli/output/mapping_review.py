@@ -36,12 +36,12 @@ _STYLES: Final[dict[Status, str]] = {
 class ReviewPair(Struct, frozen=True):
     """A pair to decide on, with both markets as they are listed now.
 
-    ``candidate``: None for a pair that was approved and is not in the queue. ``suspended``: the approved mapping, where
-    the terms of a market changed since; ``records``: of those markets. ``prices``: how their prices moved, "" where
-    nothing tells.
+    ``candidate``: its row of the queue; of a pair that is suspended or not there, as compared now. ``suspended``: the
+    approved mapping, where the terms of a market changed since; ``records``: of those markets. ``prices``: how their
+    prices moved, "" where nothing tells.
     """
 
-    candidate: QueuedPair | None
+    candidate: QueuedPair
     first: Market
     second: Market
     suspended: ApprovedMapping | None = None
@@ -69,11 +69,9 @@ def page(pair: ReviewPair, width: int) -> list[Text]:
     return lines + _beside((_rules(pair.first), _rules(pair.second)), column)
 
 
-def _candidate(each: QueuedPair | None, width: int) -> Iterator[Text]:
-    if each is None:
-        yield Text(sanitise("not in the queue: compare the texts", width), style="bold")
-        return
-    head = f"{each.relation} · score {each.score:.3f} · candidate {each.rank} of its market"
+def _candidate(each: QueuedPair, width: int) -> Iterator[Text]:
+    place = f"score {each.score:.3f} · candidate {each.rank} of its market" if each.rank else "not in the queue"
+    head = f"{each.relation} · {place}"
     yield Text(sanitise(head, width), style="bold")
     yield from _findings(each.evidence, width)
     if each.union:

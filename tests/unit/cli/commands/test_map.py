@@ -102,7 +102,8 @@ def test_a_suspended_pair_is_shown_with_what_changed_and_approved_again_or_rejec
     reviewed("ayq", monkeypatch)
     (approved,) = read_mappings(MAPPINGS)
     second = next(each for each in listed[1] if each.market_id in (approved.first.market_id, approved.second.market_id))
-    changed = replace(second, rules_hash="another", description=f"{second.description} Tomorrowish.")
+    rules = f"{second.description} Tomorrowish. A cancelled event resolves 50-50, settled by Chainlink."
+    changed = replace(second, rules_hash="another", description=rules)
     write_universe(Path("data"), [changed if each is second else each for each in listed[1]], "2025-12-01")
 
     reviewed("ayq", monkeypatch)
@@ -110,6 +111,7 @@ def test_a_suspended_pair_is_shown_with_what_changed_and_approved_again_or_rejec
     assert f"{second.market_id}: rules or their source" in shown
     assert f"{second.market_id} as approved" in shown
     assert "Tomorrowish." in shown
+    assert "void: – | half" in shown.replace("\n", " ")
     assert asked(capsys, "list")[0]["state"] == "approved"
     (renewed,) = read_mappings(MAPPINGS)
     assert [each.outcomes for each in renewed.sides()] == [each.outcomes for each in approved.sides()]

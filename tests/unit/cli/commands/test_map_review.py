@@ -102,7 +102,7 @@ def suspended(now: Market) -> ReviewPair:
     before = pair(1)
     mapping = ApprovedMapping(mapped(before.first), replace(mapped(before.second), terms="0" * 32), "ada", 1)
     record = ApprovedRecord(None, now, ())
-    return ReviewPair(None, before.first, now, mapping, (record,))
+    return ReviewPair(before.candidate, before.first, now, mapping, (record,))
 
 
 def test_a_suspended_pair_is_approved_again_only_with_the_outcomes_it_had(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_suspended_pair_is_approved_again_only_with_the_outcomes_it_had(tmp_pa
         decide(suspended(other), "approve-again")
     review = Review("ay", suspended(now))
     assert review.decided == [("KX-1", "approve-again")]
-    assert "changed since: 0x1" in review.screen.getvalue()
+    assert "changed since: 0x1; not certain: source" in review.screen.getvalue()
 
 
 def test_a_key_is_read_as_it_is_pressed(monkeypatch: pytest.MonkeyPatch) -> None:
