@@ -15,7 +15,7 @@ from predsurv.store import allocator
 from predsurv.store.layout import Layout, parse_file
 from predsurv.store.read.cursor import FileCursor, ReplayQuery, select_rows
 from predsurv.store.read.replay import list_files
-from predsurv.store.read.tables import ReplayFile, load, read_tables
+from predsurv.store.read.tables import WHOLE_ROWS_MAX, ReplayFile, load, read_tables
 from predsurv.store.schema import dictionary_array
 
 ROWS_MAX: Final = 1_500_000
@@ -60,10 +60,10 @@ class RowFiles:
             self._following = next(self._files, None)
 
     def _rows(self, source: ReplayFile, query: ReplayQuery) -> Rows:
-        try:
-            return self._read(source, query)
-        finally:
+        rows = self._read(source, query)
+        if len(rows) > WHOLE_ROWS_MAX:  # what a small file took is little, and the next one takes as much
             allocator.release_columns()
+        return rows
 
     def _read(self, source: ReplayFile, query: ReplayQuery) -> Rows:
         query = query.of_collector(parse_file(source.path)[1].collector)

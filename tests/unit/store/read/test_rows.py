@@ -69,7 +69,7 @@ queries = st.builds(
 def taken(layout: Layout, query: ReplayQuery) -> list[MarketEvent]:
     """Return every event of the rows of a query."""
     assert speedups is not None
-    replay: Any = speedups.NativeReplay({}, {}, ())
+    replay: Any = speedups.NativeReplay({}, {}, (), (), False)
     numbers: dict[tuple[str, str], int] = {}
 
     def number_of(market_id: str, instrument_id: str) -> int:
@@ -142,9 +142,11 @@ def test_columns_and_numbers_that_do_not_fit_are_refused() -> None:
         rows.add(1, columns, ([], [], [], []), lambda *_: 0, 0, 1, None)
     with pytest.raises(ValueError, match="beyond its dictionary"):
         rows.add(1, tuple((None, bytes(8), 0) for _ in range(12)), ([], [], [], []), lambda *_: 0, 0, 1, None)
-    replay: Any = speedups.NativeReplay({}, {}, ())
+    replay: Any = speedups.NativeReplay({}, {}, (), (), False)
     with pytest.raises(TypeError, match="sorted rows"):
         replay.add_cursor(rows)
+    with pytest.raises(TypeError, match="of each broker"):
+        speedups.NativeReplay({}, {}, (), (([], [], 1, 1, 1),), False)
     for wrong in (lambda: replay.relate(0, 0, -1, 0, -1, -1, -1), lambda: replay.group(1, [], False), replay.take):
         with pytest.raises(IndexError):
             wrong()
