@@ -37,6 +37,7 @@ def description(
     venue: str,
     dates: Sequence[str],
     datasets: Mapping[Dataset, tuple[str, Any]],
+    *,
     license_name: str,
     sums: Mapping[str, str],
 ) -> dict[str, Any]:

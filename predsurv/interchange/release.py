@@ -76,7 +76,7 @@ def write_release(
         _write_coverage(draft / "coverage.csv", coverage)
         (draft / "README.md").write_text(_card(released, title, license_name), encoding="utf-8")
         described = {name: (ABOUT[name], pq.read_schema(paths[0])) for name, paths in found.items() if paths}
-        croissant = description(title, released.venue, released.dates, described, license_name, sums)
+        croissant = description(title, released.venue, released.dates, described, license_name=license_name, sums=sums)
         (draft / "croissant.json").write_text(
             json.dumps(croissant, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )

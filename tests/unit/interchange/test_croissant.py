@@ -8,7 +8,9 @@ from predsurv.store.schema import schema_of
 
 def test_every_column_of_every_dataset_is_a_field() -> None:
     schemas = {"trades": ("a trade", schema_of("trades", 1)), "coverage": ("an interval", schema_of("coverage", 1))}
-    found = description("Books", "kalshi", ("2026-11-01", "2026-11-02"), schemas, "CC-BY-4.0", {"a": "1"})  # type: ignore[arg-type]
+    found = description(
+        "Books", "kalshi", ("2026-11-01", "2026-11-02"), schemas, license_name="CC-BY-4.0", sums={"a": "1"}
+    )  # type: ignore[arg-type]
     sets = {each["@id"] for each in found["distribution"] if each["@type"] == "cr:FileSet"}
     assert sets == {"trades-files", "coverage-files"}
     fields = {field["@id"]: field for record in found["recordSet"] for field in record["field"]}
@@ -21,5 +23,5 @@ def test_every_column_of_every_dataset_is_a_field() -> None:
 
 def test_a_type_that_is_not_known_is_text() -> None:
     schema = pa.schema([("odd", pa.date32())])
-    found = description("Books", "kalshi", ("2026-11-01",), {"trades": ("a trade", schema)}, "none", {})
+    found = description("Books", "kalshi", ("2026-11-01",), {"trades": ("a trade", schema)}, license_name="", sums={})
     assert found["recordSet"][0]["field"][0]["dataType"] == "sc:Text"
