@@ -1,16 +1,22 @@
 """The description of a release names every file set and column once, and nothing that is not there."""
 
+from typing import Any
+
 import pyarrow as pa
 
 from predsurv.interchange.croissant import description
+from predsurv.store.layout import Dataset
 from predsurv.store.schema import schema_of
 
 
 def test_every_column_of_every_dataset_is_a_field() -> None:
-    schemas = {"trades": ("a trade", schema_of("trades", 1)), "coverage": ("an interval", schema_of("coverage", 1))}
+    schemas: dict[Dataset, tuple[str, Any]] = {
+        "trades": ("a trade", schema_of("trades", 1)),
+        "coverage": ("an interval", schema_of("coverage", 1)),
+    }
     found = description(
         "Books", "kalshi", ("2026-11-01", "2026-11-02"), schemas, license_name="CC-BY-4.0", sums={"a": "1"}
-    )  # type: ignore[arg-type]
+    )
     sets = {each["@id"] for each in found["distribution"] if each["@type"] == "cr:FileSet"}
     assert sets == {"trades-files", "coverage-files"}
     fields = {field["@id"]: field for record in found["recordSet"] for field in record["field"]}
