@@ -26,7 +26,7 @@ unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup demo test test-fast cov proofs test-pure asan check fmt lint types arch docs bench lock clean test-servers test-real-books
+.PHONY: help setup demo test test-fast cov proofs test-pure asan check fmt lint types arch docs bench lock clean test-servers test-real-books sdks
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,9 @@ test-servers: $(DEV) $(SERVERS)/.stamp ## the tests against real object stores, 
 
 test-real-books: $(DEV) $(BOOKS)/.stamp ## backtests on books of settled markets that others recorded, installed into .real-books
 	@PREDSURV_REAL_BOOKS=$(CURDIR)/$(BOOKS)/resolvedkit $(BIN)/python -m pytest -q tests/integration/test_real_books.py $(ARGS)
+
+sdks: $(DEV) ## clients of others, unmodified, on the simulated venues; installed into .sdks from locks of their own
+	@$(BIN)/python -m tests.sdks $(ARGS)
 
 cov: $(DEV) ## the whole test suite with branch coverage, subprocesses included; fails below the gate
 	@$(BIN)/python -m pytest -n auto -q --cov --cov-report=term $(ARGS)

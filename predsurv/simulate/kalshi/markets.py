@@ -13,6 +13,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEv
 from predsurv.core.ids import InstrumentId, InstrumentKey, OrderSide, Side
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import MICROS, Price
+from predsurv.simulate.kalshi.candles import CandleHistory, TradeSample
 from predsurv.simulate.kalshi.trading_state import TradingState
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES
 
@@ -61,6 +62,10 @@ class KalshiListing(Struct):
     floor: str = ""
     """The ``settlement_floor_dollars`` of a market with a floor."""
     exchange_index: int = 0
+    last_price: int = 0
+    """Of the last trade (micros), 0 before the first one."""
+    last_size: int = 0
+    """Of the last trade, in hundredths."""
 
 
 class BidLevel(NamedTuple):
@@ -107,6 +112,7 @@ class KalshiMarkets:
         """The rows of ``/series/fee_changes``."""
         self.listed: dict[str, KalshiListing] = {}
         self.books: dict[str, KalshiBook] = {}
+        self.candles = CandleHistory()
         self.trades: deque[dict[str, Any]] = deque(maxlen=TRADES_KEPT_MAX)
         self._tickers: dict[InstrumentKey, str] = {}
         self.instruments: dict[str, InstrumentKey] = {}
@@ -219,8 +225,12 @@ class KalshiMarkets:
         size = event.size // _HUNDREDTH
         if ticker is None or not size:
             return
-        self.listed[ticker].contracts_traded += size
+        listed, book = self.listed[ticker], self.books[ticker]
+        listed.contracts_traded += size
+        listed.last_price, listed.last_size = event.price, size
         ts = event.ts_venue or event.ts_recv
+        bid, ask = max(book.yes, default=0), MICROS - max(book.no, default=0)
+        self.candles.add(TradeSample(ticker, ts, event.price, size, bid, ask))
         body = {
             "trade_id": public_trade_id(event, len(self.trades) + 1),
             "market_ticker": ticker,

@@ -6,31 +6,15 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from predsurv.core.num import MICROS
-from predsurv.simulate.kalshi.markets import (
-    KalshiBook,
-    KalshiListing,
-    KalshiMarkets,
-    contracts_text,
-    dollars_text,
-    price_ranges,
-    series_fee,
-)
+from predsurv.simulate.kalshi.candles import PERIODS
+from predsurv.simulate.kalshi.markets import KalshiBook, KalshiListing, KalshiMarkets, contracts_text, dollars_text
+from predsurv.simulate.kalshi.rest_rows import event_metadata, event_row, market_row, market_status, series_rows
 
 Query = Mapping[str, Sequence[str]]
 
 BOOKS_MAX: Final = 100
 _LIMIT_MAX: Final = {"markets": 1_000, "events": 200, "trades": 1_000}
 _LIMIT_DEFAULT: Final = {"markets": 100, "events": 200, "trades": 100}
-_STATUS_OF: Final = {
-    "created": "initialized",
-    "active": "active",
-    "paused": "inactive",
-    "closed": "closed",
-    "disputed": "disputed",
-    "resolved": "finalized",
-    "void": "finalized",
-}
 _STATUS_FILTERS: Final = {
     "unopened": {"initialized"},
     "open": {"active"},
@@ -38,6 +22,21 @@ _STATUS_FILTERS: Final = {
     "closed": {"closed", "determined", "disputed", "amended"},
     "settled": {"finalized"},
 }
+_CUTOFFS: Final = (
+    "market_settled_ts",
+    "trades_created_ts",
+    "orders_updated_ts",
+    "market_positions_last_updated_ts",
+)
+_FIRST_DAY: Final = "2021-07-01T00:00:00Z"
+"""Everything is later, so nothing is history."""
+_NEVER: Final = 1 << 62
+_TIMES: Final[tuple[tuple[str, Callable[[KalshiListing], int | None]], ...]] = (
+    ("created_ts", lambda listed: listed.created_at),
+    ("updated_ts", lambda listed: listed.updated_at),
+    ("close_ts", lambda listed: listed.market.close_time),
+    ("settled_ts", lambda listed: listed.settled_at),
+)
 _BUCKET: Final = {"refill_rate": 200, "bucket_capacity": 600}
 
 
@@ -55,9 +54,17 @@ def respond(markets: KalshiMarkets, path: str, query: Query) -> RestResponse:
         return route(markets, query)
     match path.split("/"):
         case ["", "markets", ticker, "orderbook"] if ticker in markets.books:
-            return _ok({"orderbook_fp": _book_levels(markets.books[ticker])})
-        case ["", "series", name] if rows := [row for row in _series(markets) if row["ticker"] == name]:
+            return _ok({"orderbook_fp": _book_levels(markets.books[ticker], _depth(query))})
+        case ["", "markets", ticker] | ["", "historical", "markets", ticker]:
+            return _one_market(markets, ticker)
+        case ["", "series", _, "markets", ticker, "candlesticks"] if ticker in markets.listed:
+            return _market_candles(markets, ticker, query)
+        case ["", "series", name] if rows := [row for row in series_rows(markets) if row["ticker"] == name]:
             return _ok({"series": rows[0]})
+        case ["", "events", name]:
+            return _one_event(markets, name, query)
+        case ["", "events", name, "metadata"]:
+            return _event_metadata(markets, name)
         case _:
             return _error(404, "not_found")
 
@@ -79,102 +86,128 @@ def _books(markets: KalshiMarkets, query: Query) -> RestResponse:
 
 
 def _markets(markets: KalshiMarkets, query: Query) -> Iterable[dict[str, Any]]:
-    wanted = _STATUS_FILTERS.get(next(iter(query.get("status", ("",)))))
+    for ticker, listed in _matching(markets, query):
+        yield market_row(listed, markets.books[ticker], market_status(listed))
+
+
+def _matching(markets: KalshiMarkets, query: Query) -> Iterable[tuple[str, KalshiListing]]:
+    """Yield the markets that fit the filters of ``/markets``."""
+    wanted = _STATUS_FILTERS.get(_one(query, "status"))
     named = {ticker for names in query.get("tickers", ()) for ticker in names.split(",") if ticker}
-    updated_since, created_since = _seconds(query, "min_updated_ts"), _seconds(query, "min_created_ts")
+    event, series = _one(query, "event_ticker"), _one(query, "series_ticker")
+    bounds = [
+        (_seconds(query, f"min_{name}"), _seconds(query, f"max_{name}") or _NEVER, value) for name, value in _TIMES
+    ]
+    if _one(query, "mve_filter") == "only":
+        return
     for ticker, listed in markets.listed.items():
-        if named and ticker not in named:
-            continue
-        if listed.updated_at < updated_since or listed.created_at < created_since:
-            continue
-        status = _STATUS_OF[listed.market.status]
-        if listed.result:
-            status = "determined" if listed.settled_at is None else "finalized"
-        if wanted is None or status in wanted:
-            yield _market(listed, markets.books[ticker], status)
-
-
-def _market(listed: KalshiListing, book: KalshiBook, status: str) -> dict[str, Any]:
-    market = listed.market
-    bid, no_bid = max(book.yes, default=0), max(book.no, default=0)
-    ask = MICROS - no_bid if no_bid else MICROS
-    volume = (market.volume or 0) // 10_000 + listed.contracts_traded
-    return {
-        "ticker": listed.ticker,
-        "event_ticker": listed.event,
-        "market_type": listed.market_type,
-        "settlement_bounds_type": "floor" if listed.floor else "default",
-        "settlement_floor_dollars": listed.floor or None,
-        "exchange_index": listed.exchange_index,
-        "status": status,
-        "title": market.question,
-        "yes_sub_title": listed.outcome.label if listed.is_multi_outcome else "",
-        "created_time": _iso(listed.created_at),
-        "updated_time": _iso(listed.updated_at),
-        "open_time": _iso(max(listed.created_at, market.fetched_at)),
-        "close_time": _iso(market.close_time),
-        "yes_bid_dollars": dollars_text(bid),
-        "yes_bid_size_fp": contracts_text(book.yes.get(bid, 0)),
-        "yes_ask_dollars": dollars_text(ask),
-        "yes_ask_size_fp": contracts_text(book.no.get(no_bid, 0)),
-        "no_bid_dollars": dollars_text(no_bid),
-        "no_ask_dollars": dollars_text(MICROS - bid if bid else MICROS),
-        "volume_fp": contracts_text(volume),
-        "volume_24h_fp": contracts_text((market.volume_24h or 0) // 10_000 + listed.contracts_traded),
-        "open_interest_fp": contracts_text((market.open_interest or 0) // 10_000),
-        "result": listed.result,
-        "settlement_value_dollars": None if listed.payout is None else dollars_text(listed.payout),
-        "settlement_ts": _iso(listed.settled_at),
-        "rules_primary": market.description or "",
-        "rules_secondary": "",
-        "price_level_structure": "linear_cent",
-        "price_ranges": price_ranges(market.tick_size),
-    }
+        if (
+            (not named or ticker in named)
+            and (not event or listed.event == event)
+            and (not series or listed.series == series)
+            and all(low <= (value(listed) or 0) <= high for low, high, value in bounds)
+            and (wanted is None or market_status(listed) in wanted)
+        ):
+            yield ticker, listed
 
 
 def _trades(markets: KalshiMarkets, query: Query) -> Iterable[dict[str, Any]]:
-    ticker, since = next(iter(query.get("ticker", ("",)))), _seconds(query, "min_ts") // 1_000_000
+    ticker, since = _one(query, "ticker"), _seconds(query, "min_ts") // 1_000_000
+    until = (_seconds(query, "max_ts") or _NEVER) // 1_000_000
     for body in markets.trades:
         if body["ts_ms"] < since:
             break
-        if not ticker or body["market_ticker"] == ticker:
+        if body["ts_ms"] <= until and (not ticker or body["market_ticker"] == ticker):
             row = {key: value for key, value in body.items() if key not in ("market_ticker", "ts", "ts_ms")}
             yield {**row, "ticker": body["market_ticker"], "created_time": _precise(body["ts_ms"])}
 
 
 def _events(markets: KalshiMarkets, query: Query) -> Iterable[dict[str, Any]]:
-    seen, named = set(), {each for names in query.get("tickers", ()) for each in names.split(",") if each}
-    for listed in markets.listed.values():
-        if listed.event not in seen and (listed.event in named if named else not listed.result):
-            seen.add(listed.event)
-            yield {
-                "event_ticker": listed.event,
-                "series_ticker": listed.series,
-                "title": listed.market.description or listed.market.question,
-                "category": listed.market.category or "",
-                "mutually_exclusive": listed.is_multi_outcome or listed.market.mutually_exclusive,
-                "collateral_return_type": "MECNET" if listed.is_multi_outcome else "",
-            }
+    named = {each for names in query.get("tickers", ()) for each in names.split(",") if each}
+    filters = {name: values for name, values in query.items() if name in ("series_ticker", "status", "min_close_ts")}
+    by_event: dict[str, list[KalshiListing]] = {}
+    for _, listed in _matching(markets, filters):
+        if listed.event in named if named else (not listed.result or "status" in filters):
+            by_event.setdefault(listed.event, []).append(listed)
+    for rows in by_event.values():
+        yield _event(markets, rows, nested=_one(query, "with_nested_markets") == "true")
 
 
-def _series(markets: KalshiMarkets) -> Iterable[dict[str, Any]]:
-    by_name = {listed.series: listed for listed in markets.listed.values()}
-    for name, listed in by_name.items():
-        fee = series_fee(listed)
-        yield {
-            "ticker": name,
-            "title": name,
-            "category": listed.market.category or "",
-            "tags": [*listed.market.tags],
-            "fee_type": fee.fee_type,
-            "fee_multiplier": int(fee.multiplier),
-        }
+def _event(markets: KalshiMarkets, rows: Sequence[KalshiListing], *, nested: bool) -> dict[str, Any]:
+    found = event_row(rows[0])
+    return found | {"markets": _rows(markets, rows)} if nested else found
 
 
-def _book_levels(book: KalshiBook) -> dict[str, list[list[str]]]:
-    """Return the levels of both sides, prices ascending; an empty side is an empty list."""
+def _rows(markets: KalshiMarkets, rows: Iterable[KalshiListing]) -> list[dict[str, Any]]:
+    return [market_row(listed, markets.books[listed.ticker], market_status(listed)) for listed in rows]
+
+
+def _one_event(markets: KalshiMarkets, name: str, query: Query) -> RestResponse:
+    rows = [listed for listed in markets.listed.values() if listed.event == name]
+    if not rows:
+        return _error(404, "not_found")
+    nested = _one(query, "with_nested_markets") == "true"
+    found = {"event": _event(markets, rows, nested=nested)}
+    return _ok(found if nested else found | {"markets": _rows(markets, rows)})
+
+
+def _event_metadata(markets: KalshiMarkets, name: str) -> RestResponse:
+    rows = [listed for listed in markets.listed.values() if listed.event == name]
+    return _ok(event_metadata(rows)) if rows else _error(404, "not_found")
+
+
+def _one_market(markets: KalshiMarkets, ticker: str) -> RestResponse:
+    listed = markets.listed.get(ticker)
+    return _error(404, "not_found") if listed is None else _ok({"market": _rows(markets, [listed])[0]})
+
+
+def _candles(markets: KalshiMarkets, tickers: Sequence[str], query: Query) -> list[dict[str, Any]] | None:
+    """Return the candles of each market, None where the times or the period are none."""
+    texts = [_one(query, name) for name in ("start_ts", "end_ts", "period_interval")]
+    if not all(text.isascii() and text.isdigit() and len(text) < 12 for text in texts):
+        return None
+    start, end, period = (int(text) for text in texts)
+    if period not in PERIODS or start > end:
+        return None
+    return [
+        {"market_ticker": ticker, "candlesticks": markets.candles.candles(ticker, start, end, period)}
+        for ticker in tickers
+    ]
+
+
+def _market_candles(markets: KalshiMarkets, ticker: str, query: Query) -> RestResponse:
+    found = _candles(markets, [ticker], query)
+    if found is None:
+        return _error(400, "bad_request")
+    return _ok({"ticker": ticker, "candlesticks": found[0]["candlesticks"]})
+
+
+def _batch_candles(markets: KalshiMarkets, query: Query) -> RestResponse:
+    tickers = [name for text in query.get("market_tickers", ()) for name in text.split(",") if name in markets.listed]
+    found = _candles(markets, tickers[:BOOKS_MAX], query)
+    return _error(400, "bad_request") if found is None else _ok({"markets": found})
+
+
+def _one(query: Query, name: str) -> str:
+    """Return the first value of a parameter, "" without it."""
+    return next(iter(query.get(name, ())), "")
+
+
+def _series(markets: KalshiMarkets, query: Query) -> Iterable[dict[str, Any]]:
+    category = _one(query, "category")
+    return (row for row in series_rows(markets) if not category or row["category"] == category)
+
+
+def _depth(query: Query) -> int:
+    """Return how many levels of a side are asked for, 0 for all."""
+    text = _one(query, "depth")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else 0
+
+
+def _book_levels(book: KalshiBook, depth: int = 0) -> dict[str, list[list[str]]]:
+    """Return the best ``depth`` levels of both sides (0: all), prices ascending; an empty side is an empty list."""
     return {
-        f"{name}_dollars": [[dollars_text(price), contracts_text(sizes[price])] for price in sorted(sizes)]
+        f"{name}_dollars": [[dollars_text(price), contracts_text(sizes[price])] for price in sorted(sizes)[-depth:]]
         for name, sizes in (("yes", book.yes), ("no", book.no))
     }
 
@@ -187,12 +220,6 @@ def _page(name: str, rows: Sequence[dict[str, Any]], query: Query) -> RestRespon
     start = int(cursor[1:])
     stop = start + min(max(int(limit), 1), _LIMIT_MAX[name])
     return _ok({name: rows[start:stop], "cursor": f"c{stop}" if stop < len(rows) else ""})
-
-
-def _iso(ns: int | None) -> str | None:
-    if ns is None:
-        return None
-    return datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _precise(ms: int) -> str:
@@ -219,9 +246,14 @@ _ROUTES: Final[dict[str, Callable[[KalshiMarkets, Query], RestResponse]]] = {
     "/markets/trades": lambda markets, query: _page("trades", [*_trades(markets, query)], query),
     "/markets/orderbooks": _books,
     "/events": lambda markets, query: _page("events", [*_events(markets, query)], query),
-    "/series": lambda markets, _: _ok({"series": [*_series(markets)]}),
+    "/series": lambda markets, query: _ok({"series": [*_series(markets, query)]}),
     "/series/fee_changes": lambda markets, _: _ok({"series_fee_change_arr": markets.fee_changes}),
     "/events/fee_changes": lambda *_: _ok({"event_fee_changes": [], "cursor": ""}),
+    "/markets/candlesticks": _batch_candles,
+    "/historical/markets": lambda _, query: _page("markets", [], query),
+    "/historical/trades": lambda _, query: _page("trades", [], query),
+    "/historical/cutoff": lambda *_: _ok(dict.fromkeys(_CUTOFFS, _FIRST_DAY)),
+    "/account/endpoint_costs": lambda *_: _ok({"default_cost": 10, "endpoint_costs": []}),
     "/exchange/status": lambda markets, _: _ok(markets.trading.status()),
     "/exchange/schedule": lambda markets, _: _ok(markets.trading.schedule()),
     "/account/limits": lambda *_: _ok({"usage_tier": "basic", "read": _BUCKET, "write": _BUCKET, "grants": []}),

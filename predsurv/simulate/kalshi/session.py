@@ -138,12 +138,13 @@ class ClientSession:
         self.faults = SessionFaults(log_fault)
         self._markets = markets
         self._markets_max = markets_per_subscription
-        self._subscriptions: dict[str, ClientSubscription] = {}
+        self.subscriptions: dict[str, ClientSubscription] = {}
+        """By channel."""
         self._last_sid = 0
 
     def tickers(self) -> Sequence[str]:
         """Return the markets whose books this connection is subscribed to."""
-        books = self._subscriptions.get(BOOKS)
+        books = self.subscriptions.get(BOOKS)
         return [*books.tickers] if books else []
 
     def on_command(self, frame: str | bytes) -> list[bytes]:
@@ -166,7 +167,7 @@ class ClientSession:
 
     def publish(self, message: ChannelMessage) -> list[bytes]:
         """Return the frames for ``message``, faults applied; none when this connection is not subscribed to it."""
-        subscription = self._subscriptions.get(message.channel)
+        subscription = self.subscriptions.get(message.channel)
         if subscription is None:
             return []
         if message.ticker is not None and message.ticker not in subscription.tickers and not subscription.everything:
@@ -183,12 +184,12 @@ class ClientSession:
         if kind in self.faults.pending:
             self.faults.pending[kind] += 1
             return []
-        books = self._subscriptions.get(BOOKS)
+        books = self.subscriptions.get(BOOKS)
         if books is not None and kind == "negative":
             return books.negative_delta()
         if books is not None and kind in ("error10", "error25"):
             # The subscription ends: the client has to subscribe again.
-            del self._subscriptions[BOOKS]
+            del self.subscriptions[BOOKS]
             return [error(0, int(kind.removeprefix("error")), books)]
         return [_UNREADABLE_FRAMES[kind]] if kind in _UNREADABLE_FRAMES else []
 
@@ -201,7 +202,7 @@ class ClientSession:
             yield error(command_id, 26)
             return
         for channel in channels:
-            known = self._subscriptions.get(channel)
+            known = self.subscriptions.get(channel)
             if channel == BOOKS and not tickers:
                 yield error(command_id, 14)
             elif known is not None:
@@ -213,14 +214,14 @@ class ClientSession:
         self._last_sid += 1
         subscription = ClientSubscription(self._last_sid, channel, dict.fromkeys(tickers), yes_scale, now=self._now)
         subscription.everything = not tickers
-        self._subscriptions[channel] = subscription
+        self.subscriptions[channel] = subscription
         yield _encode({"id": command_id, "type": "subscribed", "msg": {"channel": channel, "sid": self._last_sid}})
         if channel == BOOKS:
             yield from self._snapshots(subscription, tickers)
 
     def _update(self, command_id: int, params: dict[str, Any]) -> Iterator[bytes]:
         sid = params.get("sid") or next(iter(params.get("sids") or [0]))
-        subscription = next((each for each in self._subscriptions.values() if each.sid == sid), None)
+        subscription = next((each for each in self.subscriptions.values() if each.sid == sid), None)
         tickers, action = _tickers(params), params.get("action")
         if subscription is None:
             yield error(command_id, 7)
@@ -240,11 +241,11 @@ class ClientSession:
 
     def _unsubscribe(self, command_id: int, params: dict[str, Any]) -> Iterator[bytes]:
         for sid in params.get("sids") or []:
-            channel = next((each.channel for each in self._subscriptions.values() if each.sid == sid), None)
+            channel = next((each.channel for each in self.subscriptions.values() if each.sid == sid), None)
             if channel is None:
                 yield error(command_id, 7)
                 continue
-            ended = self._subscriptions.pop(channel)
+            ended = self.subscriptions.pop(channel)
             ended.seq += 1
             yield _encode({"id": command_id, "sid": sid, "seq": ended.seq, "type": "unsubscribed"})
 
@@ -256,7 +257,7 @@ class ClientSession:
             yield from self._snapshots(subscription, new)
 
     def _exceeds_limit(self, tickers: Sequence[str], known: ClientSubscription | None = None) -> bool:
-        known = known or self._subscriptions.get(BOOKS)
+        known = known or self.subscriptions.get(BOOKS)
         present = known.tickers if known else {}
         if tickers and self.faults.take("error26"):
             return True

@@ -18,6 +18,7 @@ from predsurv.simulate.kalshi.access_control import REST_PREFIX, WS_PATH, Access
 from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets, move_close
 from predsurv.simulate.kalshi.session import ClientSession
 from predsurv.simulate.kalshi.throwaway_key import ThrowawayKey
+from predsurv.simulate.kalshi.tickers import TICKERS, TickerChannel
 from predsurv.simulate.kalshi.trading.service import KalshiTradingService
 from predsurv.simulate.kalshi.trading.trading_api import ORDER_KINDS
 from predsurv.simulate.kalshi.trading_state import PAUSES
@@ -186,6 +187,7 @@ class KalshiSimulator:
             exchange = venue.clocked_exchange.exchange
             self.trading = KalshiTradingService(exchange, self.markets, self.access.is_active, self.app.publish)
             self.access.trading = self.trading.api
+        self._tickers = TickerChannel(self.markets)
         self._venue = venue
         self._clock = clock
         self._script = read_script(settings.faults, KINDS, settings.seed)
@@ -260,7 +262,11 @@ class KalshiSimulator:
             await self._clock.sleep(_FAULT_INTERVAL)
 
     def _publish(self, messages: list[ChannelMessage]) -> None:
-        self.app.publish(messages if self.trading is None else self.trading.heard(messages))
+        if self.trading is not None:
+            self.trading.heard(messages)
+        if any(TICKERS in client.session.subscriptions for client in self.app.clients.values()):
+            messages = messages + self._tickers.after(messages, self._clock.now())
+        self.app.publish(messages)
 
     async def _end_pauses(self) -> None:
         """Let trading resume when a pause is over: with the books that the underlying venue has then."""

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_SHARDS: Final = ("Default", "Combos", "Crypto and commodities", "Tennis, baseball, basketball")
 _ALL_DAY: Final = [{"open_time": "00:00", "close_time": "00:00"}]
 _S: Final = 1_000_000_000
 _MIDNIGHT_1970: Final = "1970-01-01T00:00:00Z"
@@ -42,8 +43,9 @@ class TradingState:
     def status(self) -> dict[str, Any]:
         """Return the body of ``/exchange/status``."""
         active, trading = "halt" not in self._pauses, self.is_open
-        shards = [{"exchange_index": index, "exchange_active": active, "trading_active": trading} for index in range(4)]
-        status = {"exchange_active": active, "trading_active": trading, "exchange_index_statuses": shards}
+        state = {"exchange_active": active, "trading_active": trading, "intra_exchange_transfers_active": active}
+        shards = [{"exchange_index": index, "description": name, **state} for index, name in enumerate(_SHARDS)]
+        status: dict[str, Any] = {**state, "exchange_index_statuses": shards}
         resumes = max((end for _, end in self._pauses.values()), default=None)
         return status if resumes is None else {**status, "exchange_estimated_resume_time": _iso(resumes)}
 

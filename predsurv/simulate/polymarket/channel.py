@@ -20,8 +20,10 @@ from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedMark
 from predsurv.simulate.polymarket.messages import AggregatedTrade, LevelUpdate
 from predsurv.simulate.polymarket.published_log import PublishedLog, PublishedTrade
 from predsurv.simulate.polymarket.subscribers import Subscriber, Subscribers
+from predsurv.simulate.polymarket.trade_prints import TradePrints
 
 NS_PER_MS: Final = 1_000_000
+_MS_PER_S: Final = 1_000
 
 _FIRST: Final[Outcome] = 0
 _SECOND: Final[Outcome] = 1
@@ -69,6 +71,8 @@ class MarketChannel:
         self._catalog = catalog
         self._subscribers = subscribers
         self._books = books
+        self.prints = TradePrints()
+        """The trades that were told."""
         self._published_log = published_log
         self._last_trade_form = last_trade_form
         self._bursts: dict[int, _PendingBurst] = {}
@@ -129,6 +133,8 @@ class MarketChannel:
             book.set_last_price(price)
         book.end_burst(self._stamp)
         trades = burst.aggregated_trades(self._exchange.seed)
+        for trade in trades:
+            self.prints.add(row, self._stamp // _MS_PER_S, trade)
         if self._published_log is not None:
             _log_burst(self._published_log, row, book, updates, trades)
         if subscribers:

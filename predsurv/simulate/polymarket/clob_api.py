@@ -18,6 +18,8 @@ TOKENS_MAX: Final = 500
 NS_PER_S: Final = 1_000_000_000
 NEW_MARKET_DELAY: Final = 5 * NS_PER_S
 """How long (ns) after its announcement the state and terms of a market are not known."""
+_OTHERS: Final = ("markets", "clob-markets", "markets-by-token", "neg-risk", "fee-rate")
+_NO_METHOD: Final = ServerResponse(405, b'{"error":"method not allowed"}')
 _NO_BOOK: Final = ServerResponse(404, b'{"error":"No orderbook exists for the requested token id"}')
 _BAD_TOKEN: Final = ServerResponse(400, b'{"error":"Invalid token id"}')
 _BAD_BODY: Final = ServerResponse(400, b'{"error":"Invalid payload"}')
@@ -75,10 +77,13 @@ class ClobApi:
             "spreads": lambda requests: self._by_token(requests, _spread),
             "last-trades-prices": self._last_trades,
         }
+        self._names = {*self._plain_routes, *self._token_routes, *self._batch_routes, *_OTHERS}
 
     def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Return the response to a request, None for a path that is not CLOB's."""
         name, *rest = request.path.strip("/").split("/")
+        if request.method not in ("GET", "POST") or (request.method == "POST") > (name in self._batch_routes):
+            return _NO_METHOD if name in self._names else None
         if not rest and name in self._plain_routes:
             return self._plain_routes[name](request)
         if not rest and name in self._token_routes:
@@ -94,7 +99,7 @@ class ClobApi:
             row = self._catalog.by_condition(rest[0])
             if row is None or _is_new(row, self._exchange):
                 return _NO_MARKET
-            return _json(_compact_market(row) if name == "clob-markets" else self._market(row))
+            return _json(_compact_market(row) if name == "clob-markets" else self.market(row))
         if name in ("markets-by-token", "neg-risk", "fee-rate"):
             return self._token_info(name, rest[0] if rest else request.query.get("token_id", [""])[0])
         return None
@@ -178,7 +183,8 @@ class ClobApi:
             }
         )
 
-    def _market(self, row: SimulatedMarket) -> dict[str, object]:
+    def market(self, row: SimulatedMarket) -> dict[str, object]:
+        """Return a market's row."""
         market, closed = row.market, row.market.status in ("closed", "resolved", "void")
         book = self._books.get(row.book)
         prices = list(payouts(row)) if book is None else [_midpoint_micros(book, 0), _midpoint_micros(book, 1)]
@@ -200,6 +206,16 @@ class ClobApi:
             "taker_base_fee": 0,
             "neg_risk": row.neg_risk,
             "is_50_50_outcome": row.void,
+            "question_id": row.condition,
+            "accepting_order_timestamp": iso(row.listed_at),
+            "game_start_time": None,
+            "fpmm": "",
+            "notifications_enabled": True,
+            "neg_risk_market_id": "",
+            "neg_risk_request_id": "",
+            "icon": "",
+            "image": "",
+            "rewards": {"rates": None, "min_size": 0, "max_spread": 0},
             "tokens": [
                 {
                     "token_id": token,
@@ -228,6 +244,14 @@ def _compact_market(row: SimulatedMarket) -> dict[str, object]:
         "mbf": 1000,
         "tbf": 1000,
         "ao": market.tradable,
+        "aot": iso(row.listed_at),
+        "itode": False,
+        "sd": 0,
+        "oas": 0,
+        "r": {"mi": 0, "ma": 0, "moas": 0},
+        "ibce": False,
+        "rfqe": False,
+        "cbos": False,
         "v": "v1",
     }
     if row.neg_risk:

@@ -5,7 +5,7 @@ As on the venue, some numbers and lists are strings, limits are clamped and unkn
 
 import base64
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, TypeVar
 
@@ -16,8 +16,9 @@ from predsurv.core.market import Market
 from predsurv.core.num import MICROS, format_micros, parse_micros
 from predsurv.simulate.polymarket.books import TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedEvent, SimulatedMarket, payouts
+from predsurv.simulate.polymarket.gamma_references import GammaReferences, tags
 from predsurv.simulate.polymarket.messages import fee_schedule
-from predsurv.simulate.server import ServerRequest, ServerResponse
+from predsurv.simulate.server import ServerRequest, ServerResponse, json_response
 
 ROWS_MAX: Final = 100
 ROWS_DEFAULT: Final = 20
@@ -26,6 +27,7 @@ _SCHEMAS: Final = "https://gamma-api.polymarket.com/schemas"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TOO_DEEP: Final = b'{"type":"validation error","error":"offset too large, use /markets/keyset for deeper pagination"}'
 _S: Final = 1_000_000_000
+_NO_METHOD: Final = ServerResponse(405, b'{"type":"method not allowed","error":"method not allowed"}')
 _NOT_FOUND: Final = ServerResponse(404, b'{"type":"not found error","error":"id not found"}')
 
 Json = dict[str, object]
@@ -58,9 +60,12 @@ class GammaApi:
             ("events",): lambda query: self._offset_page("events", query),
             ("tags",): self._tags,
         }
+        self._references = GammaReferences(catalog, self.event)
 
     def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Return the response to a GET request, None for a path that is not Gamma's."""
+        if request.method != "GET":
+            return _NO_METHOD
         parts = tuple(request.path.strip("/").split("/"))
         list_route = self._list_routes.get(parts)
         if list_route is not None:
@@ -71,7 +76,7 @@ class GammaApi:
             case ["events", *rest]:
                 return self._one_event(rest)
             case _:
-                return None
+                return self._references.respond(parts, request.query)
 
     def market(self, row: SimulatedMarket, *, with_tags: bool = True, with_event: bool = True) -> Json:
         """Return a market's JSON row."""
@@ -136,7 +141,7 @@ class GammaApi:
         with_tags = query.get("include_tag") == ["true"]
         markets = [self.market(row, with_tags=with_tags) for row in rows]
         markets[1:1] = invalid
-        return _json(_page_fields("markets", "Market", markets, cursor))
+        return json_response(_page_fields("markets", "Market", markets, cursor))
 
     def _events(self, query: Query) -> ServerResponse:
         with_markets = query.get("include_markets") != ["false"]
@@ -152,7 +157,7 @@ class GammaApi:
             self._catalog.events, query, matches, lambda event: _Cursor(0, event.number), limit=_limit(query)
         )
         rows = [self.event(event, with_markets=with_markets) for event in events]
-        return _json(_page_fields("events", "Event", rows, cursor))
+        return json_response(_page_fields("events", "Event", rows, cursor))
 
     def _offset_page(self, kind: str, query: Query) -> ServerResponse:
         start = _integer(query, "offset", 0)
@@ -160,9 +165,11 @@ class GammaApi:
             return ServerResponse(422, _TOO_DEEP)
         stop = start + _limit(query)
         if kind == "events":
-            return _json([self.event(event) for event in self._catalog.events[start:stop]])
+            return json_response([self.event(event) for event in self._catalog.events[start:stop]])
         matches = self._market_filter(query)
-        return _json([self.market(row) for row in [each for each in self._catalog.rows if matches(each)][start:stop]])
+        return json_response(
+            [self.market(row) for row in [each for each in self._catalog.rows if matches(each)][start:stop]]
+        )
 
     def _market_filter(self, query: Query) -> Callable[[SimulatedMarket], bool]:
         identifiers = _identifiers(query)
@@ -187,7 +194,7 @@ class GammaApi:
     def _tags(self, query: Query) -> ServerResponse:
         labels = dict.fromkeys(tag for row in self._catalog.rows for tag in row.market.tags)
         start = _integer(query, "offset", 0)
-        return _json(tags(labels)[start : start + _limit(query)])
+        return json_response(tags(labels)[start : start + _limit(query)])
 
     def _one_market(self, path: Sequence[str], request: ServerRequest) -> ServerResponse:
         """Return ``/markets/{number}``, ``/markets/slug/{slug}`` or ``/markets/{number}/tags``."""
@@ -198,9 +205,9 @@ class GammaApi:
         if row is None:
             return _NOT_FOUND
         if path[-1] == "tags":
-            return _json(tags(row.market.tags))
+            return json_response(tags(row.market.tags))
         with_tags = request.query.get("include_tag") == ["true"]
-        return _json({"$schema": f"{_SCHEMAS}/Market.json", **self.market(row, with_tags=with_tags)})
+        return json_response({"$schema": f"{_SCHEMAS}/Market.json", **self.market(row, with_tags=with_tags)})
 
     def _one_event(self, path: Sequence[str]) -> ServerResponse:
         """Return ``/events/{number}`` or ``/events/slug/{slug}``."""
@@ -210,12 +217,9 @@ class GammaApi:
             event = self._catalog.event_by_number(path[0])
         if event is None:
             return _NOT_FOUND
-        return _json({"$schema": f"{_SCHEMAS}/Event.json", **self.event(event)})
-
-
-def tags(labels: Iterable[str]) -> list[dict[str, str]]:
-    """Return tag objects; a tag's id is computed from its label."""
-    return [{"id": str(1_000 + sum(label.encode()) * len(label)), "label": label, "slug": label} for label in labels]
+        if path[-1] == "tags":
+            return json_response(tags(event.markets[0].market.tags))
+        return json_response({"$schema": f"{_SCHEMAS}/Event.json", **self.event(event)})
 
 
 def iso(ts: int) -> str:
@@ -245,6 +249,7 @@ def _market_fields(row: SimulatedMarket, market: Market) -> Json:
         "outcomes": _json_string(row.outcomes),
         "clobTokenIds": _json_string(row.tokens),
         "positionIds": [],
+        "marketMakerAddress": "",
         "volume": format_micros(market.volume or 0),
         "volumeNum": Raw(_number(market.volume or 0)),
         "volume24hr": Raw(_number(market.volume_24h or 0)),
@@ -384,10 +389,6 @@ def _date_bound(query: Query, name: str, fits: Callable[[int, int], bool]) -> Ca
 def _page_fields(name: str, schema: str, rows: Sequence[Json], cursor: str | None) -> Json:
     page: Json = {"$schema": f"{_SCHEMAS}/{schema}Page.json", name: rows}
     return page if cursor is None else {**page, "next_cursor": cursor}
-
-
-def _json(value: object) -> ServerResponse:
-    return ServerResponse(200, msgspec.json.encode(value))
 
 
 def _json_string(items: Sequence[str]) -> str:

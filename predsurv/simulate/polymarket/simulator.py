@@ -3,7 +3,7 @@
 Only here does time pass: the exchange follows a clock, or a test's calls of ``advance``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,16 +15,19 @@ from predsurv.exchange.tape import TapeEvent, TapeTrade
 from predsurv.exchange.world import malformed_rows
 from predsurv.ports import Clock
 from predsurv.simulate.fault_log import FaultLog
-from predsurv.simulate.polymarket.app import WS_PATH, ChannelApplication, RestApplication
+from predsurv.simulate.polymarket.app import WS_PATH, ChannelApplication, Respond, RestApplication
 from predsurv.simulate.polymarket.books import LastTradeForm, TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog
 from predsurv.simulate.polymarket.channel import NS_PER_MS, MarketChannel
 from predsurv.simulate.polymarket.clob_api import ClobApi
+from predsurv.simulate.polymarket.data_api import DataApi
 from predsurv.simulate.polymarket.fault_injector import FaultInjector
 from predsurv.simulate.polymarket.gamma_api import GammaApi, Json
 from predsurv.simulate.polymarket.history import PriceHistory
+from predsurv.simulate.polymarket.market_listing import MarketListing
 from predsurv.simulate.polymarket.published_log import PublishedLog
 from predsurv.simulate.polymarket.subscribers import Subscribers
+from predsurv.simulate.polymarket.trading.credentials import address_bytes
 from predsurv.simulate.polymarket.trading.service import TradingService, throwaway_private_key, trading_service
 from predsurv.simulate.polymarket.trading.user_channel import WS_USER_PATH
 from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse
@@ -83,12 +86,14 @@ class PolymarketSimulator:
         clob = ClobApi(self.exchange, self.catalog, self.books, self._history)
         self.trading = trading_service(self.exchange, self.catalog, self.faults.is_active)
         """What serves orders, None where the libraries that check signatures are missing."""
+        listing = MarketListing(self.catalog, self._channel.prints, clob.market)
+        data = DataApi(self.catalog, self._history, self._channel.prints, _shares_of(self.trading))
         user_channel = None if self.trading is None else self.trading.user_channel
         if user_channel is not None:
             self.faults.on_userdrop = user_channel.drop_all
         self._gamma = LoopbackServer(RestApplication(gamma.respond, self.faults))
-        self._clob = LoopbackServer(RestApplication(_clob_respond(self.trading, clob), self.faults))
-        self._data = LoopbackServer(RestApplication(lambda _: None, self.faults))
+        self._clob = LoopbackServer(RestApplication(_clob_respond(self.trading, clob, listing), self.faults))
+        self._data = LoopbackServer(RestApplication(data.respond, self.faults))
         self._channels = LoopbackServer(ChannelApplication(self.subscribers, self.faults, user_channel))
         self._servers = (self._gamma, self._clob, self._data, self._channels)
         self._seed = settings.seed
@@ -178,12 +183,26 @@ class PolymarketSimulator:
         self.fault_log.close()
 
 
-def _clob_respond(trading: TradingService | None, public: ClobApi) -> Callable[[ServerRequest], ServerResponse | None]:
+def _clob_respond(trading: TradingService | None, public: ClobApi, listing: MarketListing) -> Respond:
     """Return what answers requests to the CLOB: private ones first, where orders are served."""
-    if trading is None:
-        return public.respond
-    private = trading.api
-    return lambda request: private.respond(request) or public.respond(request)
+
+    def respond(request: ServerRequest) -> ServerResponse | None:
+        private = None if trading is None else trading.api.respond(request)
+        listed = listing.respond(request) if private is None and request.method == "GET" else None
+        return private or listed or public.respond(request)
+
+    return respond
+
+
+def _shares_of(trading: TradingService | None) -> Callable[[str], Mapping[str, int]]:
+    """Return what tells a wallet's shares by the address of the key that signs for it."""
+
+    def shares(wallet: str) -> Mapping[str, int]:
+        address = address_bytes(wallet)
+        known = None if trading is None or address is None else trading.desk.matching.accounts.get(address)
+        return {} if known is None else known.shares
+
+    return shares
 
 
 def _invalid_rows(markets: int) -> list[Json]:

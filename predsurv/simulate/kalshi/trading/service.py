@@ -1,6 +1,6 @@
 """Everything that trading needs, put together: desk, private API, and the messages of the private channels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from predsurv.exchange.exchange import Exchange
@@ -47,15 +47,14 @@ class KalshiTradingService:
         """Put them back."""
         resume(self.desk)
 
-    def heard(self, messages: list[ChannelMessage]) -> list[ChannelMessage]:
-        """Pay out what settles among public messages, and return these."""
+    def heard(self, messages: Sequence[ChannelMessage]) -> None:
+        """Pay out what settles among public messages."""
         for message in messages:
             if message.body.get("event_type") == "settled":
                 ticker = message.body["market_ticker"]
                 listing = self._markets.listed[ticker]
                 now = self.desk.exchange.now
                 self.account.settle(ticker, listing.event, listing.result, listing.payout or 0, now)
-        return messages
 
     def _order_changed(self, order: KalshiOrder) -> None:
         self._send(ORDERS, order.request.ticker, "user_order", order_message(order))

@@ -15,6 +15,7 @@ from predsurv.simulate.polymarket.trading.order_entry import OrderReader
 from predsurv.simulate.polymarket.trading.order_routes import OrderRoutes
 from predsurv.simulate.server import ServerRequest, ServerResponse, json_response
 
+_NO_METHOD: Final = ServerResponse(405, b'{"error":"method not allowed"}')
 _UNAUTHORIZED: Final = ServerResponse(401, b'{"error":"Unauthorized/Invalid api key"}')
 
 _Answer = Callable[[ServerRequest, IssuedKey], ServerResponse]
@@ -61,6 +62,8 @@ class TradingApi:
             ("DELETE", "/notifications"): reads.drop_notifications,
         }
 
+        self._paths = {path for _, path in self._routes} | {"/auth/api-key", "/auth/derive-api-key"}
+
     def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Return the answer to a private request, None for a path or method that is none."""
         if (request.method, request.path) in (("POST", "/auth/api-key"), ("GET", "/auth/derive-api-key")):
@@ -69,7 +72,7 @@ class TradingApi:
         if answer is None and request.method == "GET" and request.path.startswith("/data/order/"):
             answer = self._read_order
         if answer is None:
-            return None
+            return _NO_METHOD if request.path in self._paths else None
         key = self._keys.authenticated(request)
         return _UNAUTHORIZED if key is None else answer(request, key)
 
