@@ -128,8 +128,13 @@ def _measure_day(
     measures["ticks"] = _ticks(scope, measures, listed)
     names = pl.DataFrame({"instrument_id": scope.ids.categories}).with_row_index("code")
     named = {name: frame.join(names, on="code", maintain_order="left").drop("code") for name, frame in measures.items()}
+    every = {"coverage": seen.totals, "channels": seen.channels, **named}
     return DayMeasures(
-        {"coverage": seen.totals, "channels": seen.channels, **named},
+        {  # as a roll-up has them, so that days of either kind add up
+            name: frame.select("instrument_id", pl.exclude("instrument_id"))
+            for name, frame in every.items()
+            if frame.width > 1
+        },
         {name: _count(day.files(name)) for name in FOLDERS},
         listed,
         lost,

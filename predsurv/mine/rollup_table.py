@@ -19,8 +19,6 @@ def to_table(measures: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     names = pl.concat([frame["instrument_id"] for frame in measures.values()]).unique().sort()
     table = names.to_frame()
     for name, frame in measures.items():
-        if frame.width == 1:
-            continue  # nothing was measured of anything
         packed = frame.select("instrument_id", pl.struct(pl.exclude("instrument_id")).alias(name))
         if _is_listed(name):
             packed = packed.group_by("instrument_id", maintain_order=True).agg(name)

@@ -15,9 +15,10 @@ from predsurv.cli.commands.collect import MEASURES_HOURS
 from predsurv.collect.output.maintenance_worker import roll_up_in_process
 from predsurv.core.errors import IntegrityError
 from predsurv.core.num import Price
+from predsurv.core.records import Coverage
 from predsurv.mine import day_measures, scores
 from predsurv.mine.hour_measures import HourMeasures, HourRows, ObservedHour, measure_hour
-from predsurv.mine.job import mine
+from predsurv.mine.job import mine, mine_days
 from predsurv.mine.recorded_days import MiningDay
 from predsurv.mine.roll_up import merged_days, roll_up_day
 from predsurv.net.clock import ManualClock
@@ -79,6 +80,24 @@ def test_a_day_that_was_mined_is_read_without_its_files(tmp_path: Path, read: li
         cold.listing,
         cold.unplaced,
     )
+
+
+def test_a_range_is_the_same_whichever_of_its_days_are_remembered(tmp_path: Path) -> None:
+    later = [
+        replace(each, start=each.start + NS_DAY, end=each.end + NS_DAY)
+        if isinstance(each, Coverage)
+        else replace(each, ts_recv=each.ts_recv + NS_DAY)
+        for each in session()
+    ]
+    days = [recorded(tmp_path), record(tmp_path, [later], "c1")._replace(date="2026-11-21")]
+    cold = mine_days(days, EVEN).stats
+    for remembered in ([], days[:1], days[1:], days):
+        shutil.rmtree(tmp_path / "day_rollups")
+        shutil.rmtree(tmp_path / "stats")  # the ranks of the day before
+        for day in remembered:
+            mine(day, EVEN)
+            shutil.rmtree(tmp_path / "stats")
+        assert mine_days(days, EVEN).stats.equals(cold)
 
 
 def test_compacted_hours_give_exactly_what_their_files_do(tmp_path: Path, read: list[int]) -> None:
