@@ -27,7 +27,7 @@ def combined(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFram
     """Return the total of ``frames`` of one measure, in order of time, per ``keys``."""
     if len(frames) == 1:
         return frames[0]
-    stacked = _stacked(frames)
+    stacked = pl.concat([frame.select(frames[0].columns) for frame in frames])  # rolled up or not: any order
     rest = [_total(name) for name in stacked.columns if name not in keys]
     return stacked.group_by(*keys, maintain_order=True).agg(rest)
 
@@ -36,12 +36,7 @@ def counted(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame
     """Return the total ``count`` of ``frames`` per ``keys``, in no particular order."""
     if len(frames) == 1:
         return frames[0]
-    return _stacked(frames).lazy().group_by(*keys).agg(pl.col("count").sum()).collect(engine="streaming")
-
-
-def _stacked(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return ``frames`` below each other; what was rolled up may have its columns in another order."""
-    return pl.concat([frame.select(frames[0].columns) for frame in frames])
+    return pl.concat(frames).lazy().group_by(*keys).agg(pl.col("count").sum()).collect(engine="streaming")
 
 
 def _total(name: str) -> pl.Expr:
