@@ -27,7 +27,7 @@ def combined(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFram
     """Return the total of ``frames`` of one measure, in order of time, per ``keys``."""
     if len(frames) == 1:
         return frames[0]
-    stacked = pl.concat([frame.select(frames[0].columns) for frame in frames])  # rolled up or not: any order
+    stacked = pl.concat(frames)
     rest = [_total(name) for name in stacked.columns if name not in keys]
     return stacked.group_by(*keys, maintain_order=True).agg(rest)
 
