@@ -15,6 +15,7 @@ from predsurv.core.ids import EventId, InstrumentKey, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import AccountSnapshot, Approved
+from predsurv.core.reconciliation import ReconciliationEvent
 
 
 class Clock(Protocol):
@@ -160,8 +161,8 @@ class Broker(Protocol):
         """Send a command; a refusal by the venue is an event, not an exception."""
         ...
 
-    def events(self) -> AsyncIterator[AccountEvent]:
-        """Yield the events of our orders, in order; ends when closed."""
+    def events(self) -> AsyncIterator[AccountEvent | ReconciliationEvent]:
+        """Yield the events of our orders, and of comparisons of the account, in order; ends when closed."""
         ...
 
     async def snapshot(self) -> AccountSnapshot:

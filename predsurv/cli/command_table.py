@@ -99,6 +99,8 @@ COMMANDS: Final = (
     CliCommand("runs", "Trade", "predsurv.cli.commands.runs", "runs", "List, show, compare and replay what was run"),
     CliCommand("replay", "Trade", "predsurv.cli.commands.runs", "replay", "Run a paper run again from its recording"),
     CliCommand("portfolio", "Trade", "predsurv.cli.commands.portfolio", "portfolio", "Show positions, cash and profit"),
+    CliCommand("orders", "Trade", "predsurv.cli.commands.orders", "orders", "Show and cancel orders of a live account"),
+    CliCommand("keys", "Trade", "predsurv.cli.commands.keys", "keys", "Check the key that signs real orders"),
     CliCommand("halt", "Trade", "predsurv.cli.commands.trade", "halt", "Stop all trading until resumed"),
     CliCommand("resume", "Trade", "predsurv.cli.commands.trade", "resume", "Allow trading again"),
     CliCommand(
@@ -114,6 +116,8 @@ SUBCOMMANDS: Final = {
     "runs": ("list", "show", "compare", "replay"),
     "mine": ("rank", "explain", "episodes", "tables"),
     "export": ("hftbacktest", "release"),
+    "orders": ("cancel",),
+    "keys": ("check",),
     "map": ("build", "list", "review", "score"),
 }
 """The commands below a command."""

@@ -297,12 +297,8 @@ KEYS: Final = {key.name: key for key in walk(Config())}
 SECTIONS: Final = frozenset(name.rsplit(".", depth)[0] for name in KEYS for depth in range(1, name.count(".") + 1))
 """Every table: ``venues``, ``venues.polymarket``, ``collector`` …"""
 
-_LIVE: Final = "for live trading"
 RESERVED: Final = {
-    "venues.polymarket.data_url": _LIVE,
-    "venues.polymarket.ws_user_url": _LIVE,
-    "venues.polymarket.funder": _LIVE,
-    "venues.polymarket.signature_type": _LIVE,
+    "venues.polymarket.data_url": "for what can be redeemed",
     "scanner.concurrency": "a listing is read page by page",
 }
 """Keys that are accepted, checked and written back but have no effect yet, and why."""

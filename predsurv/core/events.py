@@ -26,6 +26,7 @@ from predsurv.core.ids import (
 )
 from predsurv.core.market import FeeSchedule, Market, PriceBand
 from predsurv.core.num import Money, Price, Size
+from predsurv.core.reconciliation import ReconciliationEvent
 
 Level = tuple[Price, Size]
 """(price, size) of one level of a book, micros."""
@@ -391,4 +392,4 @@ AccountEvent = (
     OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderUnknown | Fill | FillConfirmed | FillFailed
 )
 BrokerEvent = AccountEvent | RebatePaid | LevelConsumed
-Event = MarketEvent | BrokerEvent | Tick
+Event = MarketEvent | BrokerEvent | ReconciliationEvent | Tick

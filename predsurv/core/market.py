@@ -40,6 +40,8 @@ _TIMETABLED: Final = frozenset({VenueName("kalshi")})  # of the others markets t
 # docs.polymarket.com/concepts/markets-events: outstanding limit orders of sports markets are cancelled at game start
 _CLEARED_AT_START: Final = frozenset({VenueName("polymarket")})
 _SETTLES_LATER: Final = frozenset({VenueName("polymarket")})  # on a chain, where a matched trade may be reverted
+_SPENDS_ON_TAKING: Final = frozenset({VenueName("polymarket")})  # py-clob-client-v2 issue 89
+_NETS_OUTCOMES: Final = frozenset({VenueName("kalshi")})  # YES and NO of a market are one signed position
 _CLEARED_ON_REOPENING: Final = frozenset({VenueName("kalshi")})  # inactive to active cancels resting orders
 
 
@@ -71,6 +73,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``market_type``: ``binary``, or how it pays otherwise in the venue's words; others are recorded and not traded.
     ``assumed``: the fields that nobody stated; each holds what is safe to assume and gives way to any statement.
     ``event_title``: what the venue calls the event, None where it did not say.
+    ``version``: of the contracts that it trades on, in the venue's words; "" where nobody stated it.
     ``last_seen``: when the venue's list had it last (ns UTC), None while it still has it.
     """
 
@@ -109,6 +112,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     assumed: tuple[str, ...] = ()
     last_seen: int | None = None
     event_title: str | None = None
+    version: str = ""
 
     @property
     def trading_ends(self) -> int | None:
@@ -164,6 +168,16 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
 def settles_later(venue: VenueName) -> bool:
     """Return whether a trade of a venue is only matched at first, and confirmed or failed later."""
     return venue in _SETTLES_LATER
+
+
+def spends_on_taking(venue: VenueName) -> bool:
+    """Return whether a buy that only takes spends what it is worth at its limit, so that it may bring more shares."""
+    return venue in _SPENDS_ON_TAKING
+
+
+def nets_outcomes(venue: VenueName) -> bool:
+    """Return whether a venue takes shares of one outcome for the sale of the other where that is held."""
+    return venue in _NETS_OUTCOMES
 
 
 def on_grid(market: Market, price: Price) -> bool:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderId, OrderSide, StrategyName
-from predsurv.core.num import ZERO_SIZE, Money, Price, Size
+from predsurv.core.num import ZERO_MONEY, ZERO_SIZE, Money, Price, Size
 
 TimeInForce = Literal["gtc", "gtd", "ioc", "fok"]
 """Rests until cancelled, rests until a time, takes what is there, takes all or nothing."""
@@ -132,7 +132,8 @@ class Refused(Struct, frozen=True, array_like=True, tag="refused"):
 class Order(Struct, frozen=True, array_like=True):
     """The known state of one of our orders, placed at ``submitted`` (ns UTC); ``filled`` never exceeds ``size``.
 
-    ``failed``: the part of ``filled`` that was matched and never came about.
+    ``failed``: the part of ``filled`` that was matched and never came about. ``spent``: what the fills of a buy cost
+    that spends what it is worth at its limit (``spends_on_taking``); its size grows with what that brings, micros.
     """
 
     client_order_id: ClientOrderId
@@ -150,6 +151,7 @@ class Order(Struct, frozen=True, array_like=True):
     post_only: bool = False
     expires: int | None = None
     failed: Size = ZERO_SIZE
+    spent: Money = ZERO_MONEY
 
     @property
     def remaining(self) -> Size:

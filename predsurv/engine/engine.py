@@ -36,6 +36,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import Money
+from predsurv.core.reconciliation import CashCorrected, PositionCorrected, ReconciliationEvent, TradingHeld
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.books.available import AvailableBooks
 from predsurv.engine.call_filter import BestBefore
@@ -56,6 +57,7 @@ class Engine:
     ``cache``, ``account``, ``books`` and ``valuation`` are for reading; ``control`` halts and limits trading.
     ``run`` is the prefix of its order ids. ``executing``: the venues that really execute our orders: their books lack
     what we took, and their public trades are ours as well, of which strategies hear what is not (``own_prints``).
+    Nothing is placed there before ``TradingHeld`` lifts the hold that a run begins with.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Engine:
         self.cache, self.account = cache, account
         self.books, self.own_prints = AvailableBooks(cache, executing), OwnPrints(cache, executing)
         self._risk = RiskState(cache, account, self.books)
+        self._risk.execution.begin(executing)
         self._risk.room.limit(
             order=limits.max_order_notional, position=limits.max_position_notional, total=limits.max_total_exposure
         )
@@ -90,6 +93,7 @@ class Engine:
             Gap: self._on_market_data,
             Unwanted: self._on_market_data,
             **dict.fromkeys((LevelConsumed, RebatePaid), self._on_told),
+            **dict.fromkeys((TradingHeld, CashCorrected, PositionCorrected), self._on_told),
             **dict.fromkeys((OrderAccepted, OrderRejected, OrderCancelled, OrderUnknown, Fill), self._on_account),
             **dict.fromkeys((CancelRejected, FillConfirmed, FillFailed), self._on_account),
         }
@@ -180,12 +184,17 @@ class Engine:
         step = self._calls.on_event(event)
         return replace(step, settlements=settlements, booked=True) if booked else step
 
-    def _on_told(self, event: LevelConsumed | RebatePaid) -> Step:
-        if isinstance(event, RebatePaid):
-            self.account.credit(event)
-            return Step(booked=True)
-        self.books.on_consumed(event)
-        return EMPTY_STEP
+    def _on_told(self, event: LevelConsumed | RebatePaid | ReconciliationEvent) -> Step:
+        if isinstance(event, TradingHeld):
+            self._risk.execution.hold(event.venue, event.reason)
+            return EMPTY_STEP
+        if isinstance(event, LevelConsumed):
+            self.books.on_consumed(event)
+            return EMPTY_STEP
+        added = self.account.credit(event)
+        if not isinstance(event, RebatePaid):
+            self.valuation.deposit(added)
+        return Step(booked=True)
 
     def _on_account(self, event: AccountEvent) -> Step:
         try:

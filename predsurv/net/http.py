@@ -22,6 +22,8 @@ _NS: Final = 1_000_000_000
 _DEFAULT_HOLD: Final = _NS
 """How long all requests wait after a 429 without ``Retry-After``."""
 
+Method = Literal["GET", "POST", "PUT", "DELETE"]
+
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
 """Query parameters; a URL with parameters has no query of its own."""
 Sign = Callable[[], Mapping[str, str]]
@@ -116,7 +118,7 @@ class Http:
 
     async def send_once(
         self,
-        method: Literal["GET", "POST", "PUT", "DELETE"],
+        method: Method,
         url: str,
         *,
         body: bytes = b"",
@@ -130,12 +132,7 @@ class Http:
         not carried out), and AmbiguousError when it may have been: time-out, lost connection,
         408, 5xx or an unreadable answer.
         """
-        try:
-            reply = await self._attempt(method, url, body=body, params=params, sign=sign, limiter=limiter)
-        except _NotSentError:
-            raise
-        except (TransientError, WireError) as error:
-            raise AmbiguousError(f"{method} {error}; it may have been carried out") from None
+        reply = await self.exchange(method, url, body=body, params=params, sign=sign, limiter=limiter)
         if reply.status == 429:
             refusal = _error(reply, url, self._clock.now())
             _hold_limiter(limiter, refusal)
@@ -143,6 +140,28 @@ class Http:
         if reply.status == 408 or reply.status >= 500:
             raise AmbiguousError(f"{method} {_describe(reply, url)}; it may have been carried out")
         return reply
+
+    async def exchange(
+        self,
+        method: Method,
+        url: str,
+        *,
+        body: bytes = b"",
+        params: Params | None = None,
+        sign: Sign | None = None,
+        limiter: TokenBucket | None = None,
+    ) -> HttpReply:
+        """Send once and return the answer whatever its status: for who has to read the bodies of failures, too.
+
+        Raises TransientError when the request cannot have arrived, AmbiguousError when it may have been carried out:
+        time-out, lost connection or an answer that cannot be read.
+        """
+        try:
+            return await self._attempt(method, url, body=body, params=params, sign=sign, limiter=limiter)
+        except _NotSentError:
+            raise
+        except (TransientError, WireError) as error:
+            raise AmbiguousError(f"{method} {error}; it may have been carried out") from None
 
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""

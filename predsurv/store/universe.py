@@ -92,6 +92,7 @@ class MarketLine(_RequiredFields, frozen=True, kw_only=True, omit_defaults=True)
     assumed: tuple[str, ...] = ()
     last_seen: str | None = None
     event_title: str | None = None
+    version: str = ""
     unchanged_since: str | None = None
     replaced: tuple[dict[str, Any], ...] = ()
 
@@ -149,6 +150,7 @@ def to_line(market: Market) -> MarketLine:
         assumed=market.assumed,
         last_seen=None if market.last_seen is None else iso_time(market.last_seen),
         event_title=market.event_title,
+        version=market.version,
     )
 
 
@@ -190,6 +192,7 @@ def to_market(line: MarketLine) -> Market:
         assumed=line.assumed,
         event_title=line.event_title,
         last_seen=None if line.last_seen is None else parse_iso(line.last_seen),
+        version=line.version,
     )
 
 

@@ -4,48 +4,50 @@ The only place where configuration, adapters and engine meet: modes differ in fe
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.config import Config
-from predsurv.core.errors import ConfigError, SafetyError, exit_code_of
-from predsurv.core.ids import InstrumentKey, MarketId, VenueName
+from predsurv.config.hosts import is_loopback
+from predsurv.core.errors import exit_code_of
+from predsurv.core.ids import VenueName
 from predsurv.core.mapping import ApprovedMapping
+from predsurv.core.num import Money
 from predsurv.core.text import path_component
 from predsurv.engine.engine import Engine
 from predsurv.engine.strategy import Strategy
 from predsurv.net.clock import SystemClock
-from predsurv.ports import Clock, Venue
-from predsurv.state.market_cache import MarketCache
+from predsurv.ports import Broker, Clock, Venue
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, date_of
 from predsurv.store.read.fingerprint import fingerprint
 from predsurv.store.read.recording import ReplaySpan, open_recording
-from predsurv.store.universe import universe_files
 from predsurv.trade.backtest_runner import BacktestRunner
-from predsurv.trade.engine_parts import cache_of, configured_strategies, mappings_of, open_engine
+from predsurv.trade.engine_parts import configured_strategies, mappings_of, open_engine
 from predsurv.trade.halt_flag import HaltFlag, halt_flag
 from predsurv.trade.journal import MOCK_MODE, OrderJournal, RunStarted, restore
-from predsurv.trade.market_lists import markets_listed_now, recorded_facts
-from predsurv.trade.pipeline import RunComponents, RunObserver
+from predsurv.trade.live.live_account import LiveAccount
+from predsurv.trade.pipeline import RunComponents, RunObserver, RunService
 from predsurv.trade.replay import EventClock
 from predsurv.trade.results.ledger import opening_of
 from predsurv.trade.results.measures import RunMeasures
+from predsurv.trade.run_markets import Know, KnownToRun, empty_cache, known_now, watchlist_of
 from predsurv.trade.runner import TradeRunner
 from predsurv.trade.runs.folder import RunFolder, create_run, last_marks
 from predsurv.trade.runs.info import JOURNAL_FILE, AccountBefore, DataFingerprint, RunInfo, settings_of, versions
-from predsurv.trade.runs.inputs import KnownBefore, MarketBefore, StatedFact
 from predsurv.trade.runs.keeper import RunInputs, RunKeeper
 from predsurv.trade.runs.sources import sources_of
 from predsurv.trade.session import TradingSession
 from predsurv.trade.stats import RunStats
-from predsurv.trade.watchlist import MarketSelection, Watchlist, select_markets
+from predsurv.trade.watchlist import MarketSelection
+from predsurv.venues.execution.gateway import VenueAccount
+from predsurv.venues.execution.live_broker import LiveBroker
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -71,7 +73,22 @@ class _TradingMode(Struct, frozen=True, kw_only=True):
     clock: Clock
     halt: HaltFlag | None
     realtime: bool
-    know: "_Know"
+    know: Know
+    accounts: "_Accounts | None" = None
+
+
+class _Accounts(Struct, frozen=True):
+    """The accounts where orders are really executed: what each has in ``cash``, and what makes broker and service."""
+
+    cash: Mapping[VenueName, Money]
+    execute: "Callable[[Engine], LiveParts]"
+
+
+class LiveParts(Struct, frozen=True):
+    """What executes orders of a run, and looks after their accounts."""
+
+    brokers: Mapping[VenueName, Broker]
+    services: tuple[RunService, ...]
 
 
 class _Asked(Struct, frozen=True, kw_only=True):
@@ -83,21 +100,6 @@ class _Asked(Struct, frozen=True, kw_only=True):
     loaded: int = 0
     data: DataFingerprint | None = None
     notes: tuple[str, ...] = ()
-
-
-class _KnownToRun(Struct, frozen=True):
-    """The markets that a run knows when it begins, and what it watches of each venue.
-
-    ``learnt``: in which order it came to know them, None where that follows from the data that it reads.
-    """
-
-    cache: MarketCache
-    watched: Mapping[VenueName, MarketSelection]
-    learnt: Sequence[KnownBefore] | None = None
-
-
-_Know = Callable[[Sequence[InstrumentKey]], _KnownToRun]
-"""Returns what a run knows that holds positions in some instruments."""
 
 
 def journal_path(data_dir: Path, mode: str) -> Path:
@@ -118,6 +120,67 @@ def open_paper(
     ``requested``: how long (ns) it is meant to run, None until it is stopped. Warns of a polled venue: its books are
     too old to simulate fills against.
     """
+    name = paper_mode([venue.name for venue in venues])
+    return _open_on_feeds(config, venues, clock, observe, _FeedRun(name, name, requested))
+
+
+class LiveSource(NamedTuple):
+    """The account that a live run trades with, the cash that it had just now (micros), time and randomness."""
+
+    account: VenueAccount
+    cash: Money
+    clock: Clock
+    rand: Callable[[], float]
+
+
+def open_live(
+    config: Config, venue: Venue, source: LiveSource, observe: Observe, requested: int | None = None
+) -> TradingSession:
+    """Return a run that really orders at ``venue``.
+
+    Nothing is placed before the account has been compared with the journal's. Raises ConfigError for a venue that was
+    never scanned.
+    """
+    clock = source.clock
+
+    def execute(engine: Engine) -> LiveParts:
+        broker = LiveBroker(
+            source.account,
+            lambda key: engine.cache.market(key.venue, key.market_id),
+            clock,
+            lambda reason: _halt(config.data_dir, clock.now(), reason),
+        )
+        return LiveParts({venue.name: broker}, (LiveAccount(broker, engine.account, clock, source.rand),))
+
+    accounts = _Accounts({venue.name: source.cash}, execute)
+    # An id is never used twice at a venue, whichever journal it is from.
+    run = _FeedRun(live_mode(config, venue.name), f"live-{clock.now() // 1_000_000:x}", requested, accounts)
+    return _open_on_feeds(config, [venue], clock, observe, run)
+
+
+def live_mode(config: Config, venue: VenueName) -> str:
+    """Return the name of the account at a venue: one of a simulator on this machine is kept apart."""
+    places = config.venues.polymarket.clob_url if venue == "polymarket" else config.venues.kalshi.rest_url
+    return f"live-{venue}{'-local' if is_loopback(urlsplit(places).hostname or '') else ''}"
+
+
+def _halt(data_dir: Path, now: int, reason: str) -> None:
+    _LOG.error("trading is halted: %s; 'predsurv resume' allows it again", reason)
+    halt_flag(data_dir).set(now, reason)
+
+
+class _FeedRun(NamedTuple):
+    """A run on live feeds: the account's name, what its order ids begin with, how long it is meant to go on (ns)."""
+
+    name: str
+    ids: str
+    requested: int | None
+    accounts: _Accounts | None = None
+
+
+def _open_on_feeds(
+    config: Config, venues: Sequence[Venue], clock: Clock, observe: Observe, run: _FeedRun
+) -> TradingSession:
     for venue in venues:
         if venue.traits.polled:
             _LOG.warning(
@@ -125,25 +188,25 @@ def open_paper(
                 " are heard of late; set its API key to trade on the stream",
                 venue.name,
             )
-    name = paper_mode([venue.name for venue in venues])
     mappings = mappings_of(config, [venue.name for venue in venues])
     mode = _TradingMode(
-        name=name,
-        run=name,
-        journal=_journal(config, name),
+        name=run.name,
+        run=run.ids,
+        journal=_journal(config, run.name),
         folder=None,
-        asked=_Asked(started=clock.now(), requested=requested),
+        asked=_Asked(started=clock.now(), requested=run.requested),
         strategies=configured_strategies(config, mappings),
         mappings=mappings,
         clock=clock,
         halt=halt_flag(config.data_dir),
         realtime=True,
-        know=lambda held: _known_now(config, venues, held, clock.now()),
+        know=lambda held: known_now(config, venues, held, clock.now()),
+        accounts=run.accounts,
     )
     opened, watched = _open(config, mode, venues)
     with _ending(opened.keeper, mode.journal):
         watchlists = {
-            venue.name: _watchlist(
+            venue.name: watchlist_of(
                 venue,
                 watched[venue.name],
                 config.collector.max_instruments,
@@ -173,7 +236,7 @@ def open_backtest(
     instruments has a listing.
     """
     clock = EventClock()
-    cache = _empty_cache([venue])
+    cache = empty_cache([venue])
     recording = open_recording(config.data_dir, venue, span, cache)
     name = f"backtest-{path_component(venue.name)}"
     read = fingerprint(config.data_dir, venue.name, span.dates(), ("deltas", "trades", "coverage", "lifecycle"))
@@ -196,27 +259,13 @@ def open_backtest(
         clock=clock,
         halt=None,
         realtime=False,
-        know=lambda _: _KnownToRun(cache, {venue.name: MarketSelection((), recording.books)}),
+        know=lambda _: KnownToRun(cache, {venue.name: MarketSelection((), recording.books)}),
     )
     opened, _ = _open(config, mode, [venue])
     with _ending(opened.keeper, mode.journal):
         observer = observe(opened.components.engine)
         runner = BacktestRunner(opened.components, recording, clock, observer, every_event=every_event)
     return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper, recording.summary)
-
-
-def refuse_live(config: Config) -> None:
-    """Raise SafetyError: say what is missing for trading with real money."""
-    keys = (
-        ('trading.mode = "live" in the configuration', config.trading.mode == "live"),
-        ("--live", True),
-        ("the venue's name typed when asked (or in PREDSURV_LIVE_CONFIRM)", False),
-    )
-    missing = ", ".join(name for name, given in keys if not given)
-    raise SafetyError(
-        f"live trading is not available: no venue's broker is part of this version; it would also need {missing}; "
-        "use --paper, which trades on the same feed with the same engine"
-    )
 
 
 class _OpenedRun(NamedTuple):
@@ -235,7 +284,9 @@ def _open(
     held = [position.key for position in restored.account.portfolio.positions.totals()]
     known = mode.know(held)
     started = _start_run(config, mode, tuple(known.watched))
-    parts = open_engine(config, known.cache, mode.strategies, restored, started)
+    executing = frozenset() if mode.accounts is None else frozenset(mode.accounts.cash)
+    parts = open_engine(config, known.cache, mode.strategies, restored, started, executing=executing)
+    live = LiveParts({}, ()) if mode.accounts is None else mode.accounts.execute(parts.engine)
     folder = mode.folder or create_run(config.data_dir, mode.name, mode.asked.started)
     info = _info(config, mode, folder.run, started, venues)
     copy, inputs = None, None
@@ -250,11 +301,12 @@ def _open(
         engine=parts.engine,
         journal=mode.journal,
         stats=RunStats(),
-        brokers=parts.brokers,
+        brokers={**parts.brokers, **live.brokers},
         clock=mode.clock,
         halt=mode.halt,
         realtime=mode.realtime,
         keeper=keeper,
+        services=live.services,
     )
     return _OpenedRun(components, keeper), known.watched
 
@@ -299,58 +351,11 @@ def _journal(config: Config, mode: str) -> OrderJournal:
     return OrderJournal(path)
 
 
-def _known_now(config: Config, venues: Sequence[Venue], positions: Iterable[InstrumentKey], now: int) -> _KnownToRun:
-    """Return the markets that are listed now or held, as known at ``now`` (ns UTC), and the instruments to watch."""
-    held, watched, learnt = frozenset(positions), {}, list[KnownBefore]()
-    for venue in venues:
-        selection = _select(config, venue, frozenset(key for key in held if key.venue == venue.name))
-        if venue.name != _MOCK:  # its world begins anew with every process, settled markets included
-            ids = {market.market_id for market in selection.markets}
-            learnt += map(StatedFact, recorded_facts(config.data_dir, venue.name, ids, now))
-        learnt += map(MarketBefore, selection.markets)
-        watched[venue.name] = selection
-    mirrored = frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes)
-    return _KnownToRun(cache_of(learnt, mirrored), watched, learnt)
-
-
-def _select(config: Config, venue: Venue, held: frozenset[InstrumentKey]) -> MarketSelection:
-    """Return the markets of a venue to know and to watch; raises ConfigError when there are none to trade."""
-    name = venue.name
-    files = universe_files(config.data_dir, name)
-    if not files:
-        flag = " --mock" if name == _MOCK else f" {name}"
-        raise ConfigError(f"no universe of {name} in {config.data_dir} yet; run 'predsurv scan{flag}' first")
-    markets = markets_listed_now(name, files, {key.market_id for key in held})
-    capacity = config.collector.max_instruments
-    selection = select_markets(markets, capacity, mirrored=venue.traits.complementary_outcomes, held=held)
-    if not selection.keys:
-        raise ConfigError(f"{files[max(files)]} has no market that can be traded; scan again")
-    return selection
-
-
 def _start_run(config: Config, mode: _TradingMode, venues: Sequence[VenueName]) -> RunStarted:
     """Journal the start of the run; its cash is for venues that were never traded on before."""
     strategies = tuple(each.name for each in mode.strategies)
-    cash = tuple((venue, config.trading.starting_cash) for venue in venues)
+    told = {} if mode.accounts is None else mode.accounts.cash
+    cash = tuple((venue, told.get(venue, config.trading.starting_cash)) for venue in venues)
     started = RunStarted(mode.clock.now(), mode.name, mode.run, strategies, cash)
     mode.journal.append(started)
     return started
-
-
-def _empty_cache(venues: Sequence[Venue]) -> MarketCache:
-    return MarketCache(frozenset(venue.name for venue in venues if venue.traits.complementary_outcomes))
-
-
-def _watchlist(
-    venue: Venue, selection: MarketSelection, capacity: int, followed: AbstractSet[tuple[VenueName, MarketId]]
-) -> Watchlist:
-    """Return the watchlist of a venue; what was traded stays on it until it is paid out."""
-    mirrored = venue.traits.complementary_outcomes
-    return Watchlist(
-        selection.keys,
-        capacity,
-        mirrored=mirrored,
-        mirrors=selection.mirrors,
-        known=selection.markets,
-        needed=lambda name, market_id: (name, market_id) in followed,
-    )

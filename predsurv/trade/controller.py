@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from predsurv.core.events import AccountEvent, Event, MarketEvent
+from predsurv.core.reconciliation import ReconciliationEvent
 from predsurv.engine.step import Step
-from predsurv.trade.pipeline import TICK, EventPipeline, OnStep, RunComponents
+from predsurv.trade.pipeline import TICK, EventPipeline, OnStep, PreparingBroker, RunComponents
 from predsurv.trade.reconciliation import reconcile
 from predsurv.trade.runs.inputs import BrokerAnswer, ControlChange, MarketBatch, TimePassed
 
@@ -31,8 +32,13 @@ class TradeController:
         self.stopping = asyncio.Event()
 
     async def start(self) -> None:
-        """Reconcile with every broker and apply the halt flag; raises SafetyError when an account differs."""
+        """Reconcile with every broker and apply the halt flag; raises SafetyError when an account differs.
+
+        Where orders are really executed the account is compared by a service of the run.
+        """
         for venue, broker in self._components.brokers.items():
+            if isinstance(broker, PreparingBroker):
+                continue
             for event in reconcile(venue, self._components.engine.account, await broker.snapshot()):
                 await self.pipeline.take(BrokerAnswer(event))
         await self.apply_halt_flag()
@@ -47,7 +53,7 @@ class TradeController:
             if not self.stopping.is_set():
                 await self.pipeline.take(MarketBatch(tuple(self._within_duration(batch))))
 
-    async def on_account_event(self, event: AccountEvent) -> None:
+    async def on_account_event(self, event: AccountEvent | ReconciliationEvent) -> None:
         """Process an event of a broker."""
         async with self._lock:
             await self.pipeline.take(BrokerAnswer(event))

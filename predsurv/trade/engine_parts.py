@@ -38,15 +38,24 @@ def open_engine(
     strategies: Sequence[Strategy],
     restored: RestoredState,
     started: RunStarted,
+    *,
+    executing: AbstractSet[VenueName] = frozenset(),
 ) -> EngineParts:
-    """Return the engine of the run that starts with ``started``, and its brokers.
+    """Return the engine of the run that starts with ``started``, and its brokers, none for venues ``executing`` orders.
 
     What it does with the same events depends on nothing else.
     """
     restored.apply(started)
     account = restored.account
-    portfolios = {venue: deepcopy(account.portfolio) for venue, _ in started.cash}
-    engine = Engine(run=started.run, limits=_limits(config), strategies=strategies, cache=cache, account=account)
+    portfolios = {venue: deepcopy(account.portfolio) for venue, _ in started.cash if venue not in executing}
+    engine = Engine(
+        run=started.run,
+        limits=_limits(config),
+        strategies=strategies,
+        cache=cache,
+        account=account,
+        executing=executing,
+    )
     engine.control.continue_minute(restored.sent)
     _continue_day(engine, restored, started.ts)
     for each in restored.consumed.values():

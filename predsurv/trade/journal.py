@@ -17,10 +17,18 @@ import msgspec
 from msgspec import Struct, field
 
 from predsurv.core.errors import IntegrityError, SafetyError, TransientError, disk_refused
-from predsurv.core.events import AccountEvent, Fill, FillFailed, LevelConsumed, MarketResolved, RebatePaid
-from predsurv.core.ids import InstrumentKey, Side, StrategyName, VenueName
+from predsurv.core.events import (
+    AccountEvent,
+    Fill,
+    FillFailed,
+    LevelConsumed,
+    MarketResolved,
+    RebatePaid,
+)
+from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderId, Side, StrategyName, VenueName
 from predsurv.core.num import ZERO_MONEY, Money, Price
 from predsurv.core.orders import Approved, PlaceOrder
+from predsurv.core.reconciliation import Correction
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.rebates import RebateAccruals
 from predsurv.engine.risk.gate import GateDecision
@@ -85,7 +93,30 @@ class RebateBooked(Struct, frozen=True, array_like=True, tag="rebate"):
     event: RebatePaid
 
 
-Entry = RunStarted | CommandSent | AccountUpdated | MarketSettled | EngineNoted | LiquidityTaken | RebateBooked
+class OrderNamed(Struct, frozen=True, array_like=True, tag="named"):
+    """An order that is about to be sent has this id at its venue: what it can be asked for, whatever its answer."""
+
+    client_order_id: ClientOrderId
+    order_id: OrderId
+
+
+class AccountCorrected(Struct, frozen=True, array_like=True, tag="corrected"):
+    """A comparison with the venue found a difference: the venue is right."""
+
+    event: Correction
+
+
+Entry = (
+    RunStarted
+    | CommandSent
+    | OrderNamed
+    | AccountUpdated
+    | AccountCorrected
+    | MarketSettled
+    | EngineNoted
+    | LiquidityTaken
+    | RebateBooked
+)
 
 _DECODER: Final = msgspec.msgpack.Decoder(Entry)
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -222,7 +253,8 @@ class RestoredState(Struct):
     """The state that a journal's entries add up to.
 
     ``day`` is the note of the last UTC day that began, None before any; ``runs`` the number of runs. ``added``
-    (micros) is the starting cash of venues that were funded since that day began, which is no gain of the day.
+    (micros) is the starting cash of venues that were funded since that day began, and what was corrected since, which
+    is no gain of the day.
     ``lost_too_much``: its loss reached the limit. ``sent``: times (ns UTC) of the orders of the last minute.
     ``consumed``: what was taken of levels of simulated venues that stood when last seen. ``rebates``: what fills have
     earned and venues have not paid yet.
@@ -244,17 +276,26 @@ class RestoredState(Struct):
                 self._start(entry)
             case EngineNoted():
                 self._note(entry.note)
+            case LiquidityTaken():
+                self._consume(entry.event)
             case CommandSent():
                 self._send(entry.decision.approved)
+            case OrderNamed():
+                self.account.name(entry.client_order_id, entry.order_id)
+            case _:
+                self._book(entry)
+
+    def _book(self, entry: AccountUpdated | AccountCorrected | RebateBooked | MarketSettled) -> None:
+        match entry:
             case AccountUpdated():
                 self._answer(entry.event)
+            case AccountCorrected():
+                self.added = Money(self.added + self.account.credit(entry.event))
             case RebateBooked():
                 self.account.credit(entry.event)
                 self.rebates.on_paid(entry.event)
             case MarketSettled():
                 self.account.settle(entry.event)
-            case LiquidityTaken():
-                self._consume(entry.event)
 
     def _send(self, approved: Approved) -> None:
         if isinstance(approved.command, PlaceOrder):
@@ -304,24 +345,6 @@ def restore(entries: Iterable[Entry]) -> RestoredState:
     for entry in entries:
         state.apply(entry)
     return state
-
-
-def last_entry_time(entries: Iterable[Entry]) -> int | None:
-    """Return the latest time (ns UTC) that any of ``entries`` states, None when none does."""
-    return max((ts for ts in map(entry_time, entries) if ts), default=None)
-
-
-def entry_time(entry: Entry) -> int | None:
-    """Return the time (ns UTC) that an entry states, None when it states none."""
-    match entry:
-        case RunStarted():
-            return entry.ts
-        case CommandSent():
-            return entry.decision.approved.ts
-        case EngineNoted():
-            return entry.note.ts
-        case AccountUpdated() | MarketSettled() | LiquidityTaken() | RebateBooked():
-            return entry.event.ts_recv
 
 
 def _lock(path: Path) -> int:

@@ -3,6 +3,7 @@
 What an event leads to does not depend on when or how it arrived, so a recording gives what the live run gave.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
@@ -26,7 +27,9 @@ from predsurv.core.events import (
     Tick,
     Trade,
 )
-from predsurv.core.ids import VenueName
+from predsurv.core.ids import OrderId, VenueName
+from predsurv.core.orders import Approved
+from predsurv.core.reconciliation import CashCorrected, PositionCorrected
 from predsurv.engine.books.consumed import ConsumptionBooked, HeededBook, SimulatedEvent
 from predsurv.engine.engine import Engine
 from predsurv.engine.fills.primary_trades import RememberedTrades
@@ -35,12 +38,14 @@ from predsurv.engine.strategy_calls import NEVER
 from predsurv.ports import Broker, Clock
 from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import (
+    AccountCorrected,
     AccountUpdated,
     CommandSent,
     EngineNoted,
     Entry,
     LiquidityTaken,
     MarketSettled,
+    OrderNamed,
     RebateBooked,
 )
 from predsurv.trade.runs.inputs import BrokerAnswer, ControlChange, MarketBatch, RunInput, TimePassed
@@ -117,6 +122,15 @@ class SkippingBroker(SimulatedBroker, Protocol):
         ...
 
 
+@runtime_checkable
+class PreparingBroker(Protocol):
+    """A broker that makes what it will send before the command is journalled."""
+
+    def prepare(self, command: Approved) -> OrderId | None:
+        """Make what ``submit`` of this command will send; return the order's id where it is known before."""
+        ...
+
+
 class RunObserver(Protocol):
     """Receives what happens in a run; cannot change it."""
 
@@ -174,6 +188,25 @@ class Keeper(Protocol):
         ...
 
 
+class RunService(Protocol):
+    """What looks after something for as long as a run goes on; see ``trade.live.live_account``."""
+
+    task: asyncio.Task[None] | None
+    """What goes on in the background once it was started; it ends with an error when the run has to end."""
+
+    async def start(self) -> None:
+        """Get ready; strategies are called after this has returned. Raises PredsurvError."""
+        ...
+
+    async def finish(self) -> None:
+        """Bring it to an end, after every order was cancelled."""
+        ...
+
+    async def aclose(self) -> None:
+        """Stop at once; safe to call twice."""
+        ...
+
+
 OnStep = Callable[[Event, Step], None]
 
 
@@ -181,7 +214,7 @@ class RunComponents(Struct, frozen=True, kw_only=True):
     """The parts of a trading run.
 
     ``realtime`` False: time is what the events say. ``halt`` None: only the engine itself can halt. ``keeper`` None:
-    nothing is kept of the run but its journal.
+    nothing is kept of the run but its journal. ``services`` look after accounts where orders are really executed.
     """
 
     engine: Engine
@@ -192,6 +225,7 @@ class RunComponents(Struct, frozen=True, kw_only=True):
     halt: HaltFlag | None
     realtime: bool
     keeper: Keeper | None = None
+    services: Sequence[RunService] = ()
 
 
 class EventPipeline:
@@ -300,11 +334,21 @@ class EventPipeline:
                 self._append(EngineNoted(note))
         for decision in step.decisions:
             self._append(CommandSent(decision))
+            self._prepare(decision.approved)
         if self._realtime and (step.decisions or step.notes or step.booked):
             self._journal.flush()
         for decision in step.decisions:
             venue = decision.approved.command.key.venue
             await self._brokers[venue].submit(decision.approved)
+
+    def _prepare(self, approved: Approved) -> None:
+        """Let a broker that can say now by which id its venue will know an order say so, before anything leaves."""
+        broker = self._brokers[approved.command.key.venue]
+        order_id = broker.prepare(approved) if isinstance(broker, PreparingBroker) else None
+        if order_id is not None:
+            named = OrderNamed(approved.command.client_order_id, order_id)
+            self._engine.account.name(named.client_order_id, order_id)
+            self._append(named)
 
     async def carry_out(self, event: Event, step: Step) -> None:
         """Journal what an event led to, and do it; ``step`` is not empty. Raises StrategyError where it failed."""
@@ -315,6 +359,8 @@ class EventPipeline:
                 self._append(AccountUpdated(event))
             elif isinstance(event, RebatePaid):
                 self._append(RebateBooked(event))
+            elif isinstance(event, CashCorrected | PositionCorrected):
+                self._append(AccountCorrected(event))
         self._stats.count_step(step)
         await self.send(step)
         self._on_step(event, step)

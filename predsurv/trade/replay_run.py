@@ -19,9 +19,9 @@ from predsurv.trade.journal import (
     RestoredState,
     RunStarted,
     encoded,
-    entry_time,
     restore,
 )
+from predsurv.trade.journal_times import entry_time
 from predsurv.trade.pipeline import EventPipeline, RunComponents
 from predsurv.trade.replay import EventClock
 from predsurv.trade.runs.folder import RunFolder

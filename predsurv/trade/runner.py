@@ -4,10 +4,10 @@ Live, paper, replay and mock runs differ in the feeds, brokers and clock they ar
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from predsurv.core.errors import StrategyError
+from predsurv.core.errors import PredsurvError, StrategyError
 from predsurv.core.ids import VenueName
 from predsurv.ports import Broker, Feed
 from predsurv.trade.controller import TradeController
@@ -46,33 +46,55 @@ class TradeRunner:
         Raises SafetyError before anything is sent when journal and account differ, and StrategyError when the code of a
         strategy failed, after its orders were cancelled.
         """
-        await self._controller.start()
+        services = self._components.services
+        brokers = [each for each in self._components.brokers.values() if not isinstance(each, SimulatedBroker)]
+        listeners = [asyncio.create_task(self._listen(each)) for each in brokers]
+        try:
+            await self._controller.start()
+            for each in services:
+                await each.start()
+            try:
+                await self._trade(duration, listeners)
+            finally:
+                for each in services:
+                    await each.finish()
+        finally:
+            await _cancel(listeners)
+            for each in services:
+                await each.aclose()
+
+    async def _trade(self, duration: int | None, listeners: Sequence[asyncio.Task[None]]) -> None:
         if duration is not None and not self._components.realtime:
             self._controller.limit(duration)
         try:
             primary_of, realtime = self._components.engine.cache.primary_of, self._components.realtime
             async with EventQueue(self._controller.on_batch, realtime=realtime, primary_of=primary_of) as queue:
-                await self._run_tasks(queue, duration)
+                await self._run_tasks(queue, duration, listeners)
         except ExceptionGroup as group:
             await self._cancel_orders(group.exceptions[0])
             raise group.exceptions[0] from group
-        except StrategyError as error:
+        except PredsurvError as error:
             await self._cancel_orders(error)
             raise
 
     async def _cancel_orders(self, error: Exception) -> None:
-        """Cancel what is live after the code of a strategy failed: nothing else can be trusted with it."""
-        if isinstance(error, StrategyError):
+        """Cancel what is live after the code of a strategy failed: nothing else can be trusted with it.
+
+        Where orders are really executed, after any failure.
+        """
+        if isinstance(error, StrategyError) or self._components.services:
             await self._controller.close()
 
-    async def _run_tasks(self, queue: EventQueue, duration: int | None) -> None:
+    async def _run_tasks(
+        self, queue: EventQueue, duration: int | None, listeners: Sequence[asyncio.Task[None]]
+    ) -> None:
         pumps = [asyncio.create_task(self._pump(venue, queue)) for venue in self._feeds]
-        listeners = [asyncio.create_task(self._listen(each)) for each in self._components.brokers.values()]
         timers = self._start_timers(queue, duration) if self._components.realtime else []
         stop = asyncio.create_task(self._controller.stopping.wait())
         feeds_ended = asyncio.gather(*pumps)
         try:
-            await _first({feeds_ended, stop, *timers})
+            services = [each.task for each in self._components.services if each.task is not None]
+            await _first({feeds_ended, stop, *timers, *services, *listeners})
             if self._controller.stopping.is_set():
                 await self._controller.stop()  # cancel orders before waiting for feeds to close
             for feed in self._feeds.values():
@@ -81,13 +103,13 @@ class TradeRunner:
             await queue.join()
             await self._controller.close()
         finally:
-            await _cancel([feeds_ended, stop, *pumps, *timers, *listeners])
+            await _cancel([feeds_ended, stop, *pumps, *timers])
 
     def _start_timers(self, queue: EventQueue, duration: int | None) -> list[asyncio.Task[None]]:
         timers = [asyncio.create_task(self._tick(queue)), asyncio.create_task(self._poll_halt_flag())]
         timers.append(asyncio.create_task(self._keep_up()))
         if duration is not None:
-            timers.append(asyncio.create_task(self._sleep(duration)))
+            timers.append(asyncio.create_task(self._components.clock.sleep(duration)))
         return timers
 
     async def _pump(self, venue: VenueName, queue: EventQueue) -> None:
@@ -105,8 +127,7 @@ class TradeRunner:
                 await feed.watch(watchlist.keys, watchlist.mirrors_of(watchlist.keys))
 
     async def _listen(self, broker: Broker) -> None:
-        if isinstance(broker, SimulatedBroker):
-            return  # the pipeline processes its events itself, in order with the market events
+        """Pass on the events of a broker that is not simulated: the pipeline processes those of others itself."""
         async for event in broker.events():
             await self._controller.on_account_event(event)
 
@@ -127,9 +148,6 @@ class TradeRunner:
             await self._components.clock.sleep(CHECKPOINT)
             if self._components.keeper is not None:
                 await self._components.keeper.checkpoint(self._components.stats)
-
-    async def _sleep(self, duration: int) -> None:
-        await self._components.clock.sleep(duration)
 
 
 async def _first(tasks: Iterable[asyncio.Future[Any]]) -> None:

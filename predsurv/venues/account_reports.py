@@ -4,29 +4,32 @@ A report names an order by the venue's id. Whoever knows the order of that id tu
 a report about an order that nobody knows is a finding of reconciliation.
 """
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from predsurv.core.events import (
     AccountEvent,
     Fill,
+    FillConfirmed,
+    FillFailed,
     Malformed,
-    OrderAccepted,
-    OrderCancelled,
-    OrderUnknown,
     Unknown,
 )
 from predsurv.core.fees import maker_fee, taker_fee
-from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderId, OrderSide, TradeId
-from predsurv.core.market import FeeSchedule
+from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderId, OrderSide, StrategyName, TradeId
+from predsurv.core.market import FeeSchedule, settles_later
 from predsurv.core.num import Money, Price, Size
-from predsurv.core.orders import Order
+from predsurv.core.orders import Order, OrderState
+
+NOBODY: Final = StrategyName("-")
+"""Whose orders and shares are that no strategy here ordered or bought."""
 
 ReportedState = Literal["open", "filled", "cancelled"]
 
 Settlement = Literal[
-    "matched",  # agreed, and may still fail: no fill yet
+    "matched",  # agreed, and may still fail
     "settled",  # final
     "failed",  # it never happened
 ]
@@ -76,6 +79,14 @@ class TradeReport(Struct, frozen=True):
     client_order_id: ClientOrderId | None = None
 
 
+def order_at_venue(report: OrderReport) -> Order:
+    """Return the order that ``report`` is of as the venue has it: it may be of anybody with the same account."""
+    name = report.client_order_id or ClientOrderId(report.order_id)
+    state: OrderState = report.state
+    made = Order(name, NOBODY, report.key, report.side, report.price, report.size, "gtc", state, report.filled, 0)
+    return replace(made, order_id=report.order_id)
+
+
 class PositionReport(Struct, frozen=True):
     """Shares held of an instrument (micros), as the venue nets them."""
 
@@ -104,49 +115,61 @@ class KnownFees(NamedTuple):
     is_assumed: bool = False
 
 
-def account_events(report: OrderReport | TradeReport, order: Order, fees: KnownFees) -> tuple[AccountEvent, ...]:
+def is_of(report: OrderReport | TradeReport, order: Order) -> bool:
+    """Return whether a report can be about ``order``: it names no other instrument and no other direction."""
+    return report.key == order.key and report.side in (None, order.side)
+
+
+def trade_events(report: TradeReport, order: Order, fees: KnownFees) -> tuple[AccountEvent, ...]:
     """Return what ``report`` means for ``order``, which is the one that it names.
 
-    A trade is a fill once it is settled; one that failed makes the order unknown, because only the venue can say what
-    became of it. So does a report of another instrument or direction than the order's.
+    Where trades settle later a matched one is a fill that may still fail; a settled one is told as a fill again, which
+    is a duplicate where that was told before, and confirmed.
     """
-    if report.key != order.key or report.side not in (None, order.side):
-        return (_unknown(report, order, "the venue reports another instrument or side for this order"),)
-    if isinstance(report, OrderReport):
-        return _of_order(report, order)
-    if report.settlement == "settled":
-        return _fills(report, order, fees)
-    return (_unknown(report, order, f"trade {report.trade_id} failed"),) if report.settlement == "failed" else ()
+    if report.settlement == "failed":
+        return tuple(
+            FillFailed(order.key, report.ts_recv, order.client_order_id, trade_id, "the trade failed on chain")
+            for trade_id, _ in _trades(report)
+        )
+    fills = _fills(report, order, fees)
+    if report.settlement == "matched" or not settles_later(order.key.venue):
+        return fills
+    return (*fills, *(FillConfirmed(each.key, each.ts_recv, each.client_order_id, each.trade_id) for each in fills))
 
 
-def _of_order(report: OrderReport, order: Order) -> tuple[AccountEvent, ...]:
-    if report.state == "cancelled":
-        return (OrderCancelled(order.key, report.ts_recv, order.client_order_id, report.reason or "cancelled"),)
-    # That it was matched says that it exists: fills follow when their trades settle.
-    return (OrderAccepted(order.key, report.ts_recv, order.client_order_id, report.order_id),)
+class _PricedTrade(NamedTuple):
+    """What of a trade has one price, with an id of its own."""
+
+    trade_id: TradeId
+    part: TradePart
 
 
-def _fills(report: TradeReport, order: Order, fees: KnownFees) -> tuple[AccountEvent, ...]:
-    """Return a fill for each price; where there is one, it has the trade's id, and else ids that begin with it."""
-    fee_of, several = maker_fee if report.maker else taker_fee, len(report.parts) > 1
-    stated = report.fee if not several else None
+def _trades(report: TradeReport) -> tuple[_PricedTrade, ...]:
+    """Return a trade by its prices; where there is one, it has the trade's id, and else ids that begin with it."""
+    if len(report.parts) == 1:
+        return (_PricedTrade(report.trade_id, report.parts[0]),)
+    return tuple(_PricedTrade(TradeId(f"{report.trade_id}:{part.price}"), part) for part in report.parts)
+
+
+def _fills(report: TradeReport, order: Order, fees: KnownFees) -> tuple[Fill, ...]:
+    """Return a fill for each price; a fee that the venue states is that of the whole trade."""
+    fee_of = maker_fee if report.maker else taker_fee
+    stated = report.fee if len(report.parts) == 1 else None
+    may_fail = settles_later(order.key.venue)
     return tuple(
         Fill(
             order.key,
             report.ts_recv,
             report.ts_venue,
             order.client_order_id,
-            TradeId(f"{report.trade_id}:{part.price}") if several else report.trade_id,
+            trade_id,
             order.side,
             part.price,
             part.size,
             fee_of(fees.schedule, part.price, part.size, order.side) if stated is None else stated,
             report.maker,
             stated is None and fees.is_assumed,
+            may_fail,
         )
-        for part in report.parts
+        for trade_id, part in _trades(report)
     )
-
-
-def _unknown(report: OrderReport | TradeReport, order: Order, reason: str) -> OrderUnknown:
-    return OrderUnknown(order.key, report.ts_recv, order.client_order_id, reason)

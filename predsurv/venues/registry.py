@@ -1,6 +1,6 @@
 """The venue adapters by name; each is imported only when it is opened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from difflib import get_close_matches
 from typing import Final
 
@@ -9,6 +9,7 @@ from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 from predsurv.net.clock import system_random
 from predsurv.ports import Clock, Venue
+from predsurv.venues.execution.gateway import VenueAccount
 
 Rand = Callable[[], float]
 
@@ -40,6 +41,38 @@ _ADAPTERS: Final[dict[str, Callable[[Config, Clock, Rand, int], Venue]]] = {
 
 VENUES: Final = tuple(_ADAPTERS)
 """Every venue name that the configuration and the command line accept."""
+
+
+async def _polymarket_account(config: Config, clock: Clock, rand: Rand) -> VenueAccount:
+    from predsurv.venues.polymarket.execution.opening import open_account
+
+    return await open_account(config, clock, rand)
+
+
+async def _kalshi_account(config: Config, clock: Clock, rand: Rand) -> VenueAccount:
+    from predsurv.venues.kalshi.execution.opening import open_account
+
+    return await open_account(config, clock, rand)
+
+
+_ACCOUNTS: Final[dict[str, Callable[[Config, Clock, Rand], Awaitable[VenueAccount]]]] = {
+    "polymarket": _polymarket_account,
+    "kalshi": _kalshi_account,
+}
+
+EXECUTING: Final = tuple(_ACCOUNTS)
+"""The venues on which real orders can be placed."""
+
+
+async def open_account(name: str, config: Config, clock: Clock, rand: Rand = system_random) -> VenueAccount:
+    """Return the account at a venue of the key in the environment, logged in.
+
+    Raises ConfigError where there is no key or no such venue, and what logging in raises.
+    """
+    check_venue(name)
+    if name not in _ACCOUNTS:
+        raise ConfigError(f"{name} executes no real orders; there is {', '.join(EXECUTING)}")
+    return await _ACCOUNTS[name](config, clock, rand)
 
 
 def enabled_venues(config: Config) -> Sequence[str]:

@@ -181,7 +181,7 @@ def test_halt_and_resume(folder: Path) -> None:
 @pytest.mark.parametrize(
     "case",
     [
-        (("trade", "--live"), 5, "live trading is not available"),
+        (("trade", "--live"), 5, "trading.mode"),
         (("trade", "--live", "--paper"), 2, "exclude each other"),
         (("trade", "--strategy", "arb"), 2, "unknown strategy 'arb'"),
         (("trade", "--venue", "polymarkt"), 2, "no venue is called"),

@@ -20,7 +20,8 @@ from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
 from predsurv.trade.assembly import journal_path
 from predsurv.trade.halt_flag import halt_flag
-from predsurv.trade.journal import Entry, OrderJournal, last_entry_time
+from predsurv.trade.journal import Entry, OrderJournal
+from predsurv.trade.journal_times import last_entry_time
 from predsurv.trade.market_lists import known_markets_of
 from predsurv.trade.results.ledger import Opening, fold
 from predsurv.trade.results.measures import events_of

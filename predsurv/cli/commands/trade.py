@@ -12,8 +12,10 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from predsurv.cli.commands.dates import fetch_days, span_of
+from predsurv.cli.commands.live import confirmed_venue, run_live
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import fetch_recorded, sweep
+from predsurv.cli.commands.trade_observers import Observers, observer_of
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, with_config
 from predsurv.cli.output.render import near, say
 from predsurv.cli.output.trade_tables import Announcer, outcome, run_tables
@@ -21,7 +23,6 @@ from predsurv.cli.runtime import (
     Supervision,
     cancel_this,
     duration_ns,
-    lines_dropped,
     long_run,
     metrics_server,
     show_last,
@@ -31,30 +32,19 @@ from predsurv.cli.signals import StopSignals
 from predsurv.cli.strategy_options import Params, Rebates, RunChoice, Strategies, load_run, one_run
 from predsurv.config import Config, load
 from predsurv.core.errors import INTERRUPTED, ConfigError
-from predsurv.core.events import Event, MarketEvent
-from predsurv.core.ids import VenueName
-from predsurv.engine.engine import Engine
-from predsurv.engine.step import Step
 from predsurv.net.clock import SystemClock
-from predsurv.ports import Clock, Venue
 from predsurv.store.read.recording import require_recorded
-from predsurv.telemetry.metrics import Metrics
 from predsurv.telemetry.server import MetricsServer
-from predsurv.telemetry.trading import TradingMetrics
 from predsurv.trade.assembly import (
     open_backtest,
     open_paper,
-    paper_mode,
-    refuse_live,
 )
 from predsurv.trade.bracket import other_models, with_bracket
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.health import FeedWatch
-from predsurv.trade.metrics import TradeMetrics
-from predsurv.trade.pipeline import RunObserver
+from predsurv.trade.live.switches import check_mode
 from predsurv.trade.report.write import write_report
 from predsurv.trade.session import EndedRun, Ending
-from predsurv.trade.strategy_loading import build
 from predsurv.trade.sweep import processes, run_sweep
 from predsurv.venues.registry import VENUES, enabled_venues, open_venue
 
@@ -66,7 +56,7 @@ _GARBAGE: Final = 50_000
 def trade(
     *,
     paper: Annotated[bool, typer.Option("--paper", help="Simulated fills on live data; the default.")] = False,
-    live: Annotated[bool, typer.Option("--live", help="Real orders; not available in this version.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Real orders; asks for the venue's name.")] = False,
     venue: Annotated[list[str] | None, typer.Option("--venue", metavar="VENUE", help="May be repeated.")] = None,
     strategy: Strategies = None,
     param: Params = None,
@@ -84,9 +74,15 @@ def trade(
     loaded = one_run(load_run(RunChoice(config, mock, strategy, param, rebates)))
     if paper and live:
         raise ConfigError("--paper and --live exclude each other; choose one")
-    if live or (loaded.trading.mode == "live" and not paper):
-        refuse_live(loaded)
+    check_mode(loaded, live=live, paper=paper)
     limit = duration_ns(duration)
+    if live:
+        if replay is not None:
+            raise ConfigError("--replay trades on a recording: it goes with --paper")
+        chosen = confirmed_venue(loaded, _venues(loaded, venue))
+        return _trade(
+            lambda signals: run_live(loaded, chosen, limit, signals), format, log_file, config=config, unbegun=0
+        )
     if replay is None:
         return _trade(lambda signals: _paper(loaded, venue, limit, signals), format, log_file, config=config, unbegun=0)
     name, separator, dates = replay.partition(":")
@@ -189,7 +185,7 @@ async def _paper(config: Config, names: Sequence[str] | None, limit: int | None,
         opened = [open_venue(name, config, clock) for name in _venues(config, names)]
         for each in opened:
             stack.push_async_callback(each.aclose)
-        observe = _observer(config, opened, registry, clock)
+        observe = observer_of(config, opened, registry, clock)
         shown = config.metrics
         stack.enter_context(
             metrics_server(lambda: MetricsServer(registry, run.health, host=shown.host, port=shown.port))
@@ -200,7 +196,7 @@ async def _paper(config: Config, names: Sequence[str] | None, limit: int | None,
             await scan_missing(config, opened, clock)
         feeds = FeedWatch([each.name for each in opened], clock)
         session = open_paper(
-            config, opened, clock, lambda engine: _Observers(observe(engine), Announcer(engine), feeds), limit
+            config, opened, clock, lambda engine: Observers(observe(engine), Announcer(engine), feeds), limit
         )
         strategies = ", ".join(config.trading.strategies)
         say(f"paper trading {strategies} on {', '.join(each.name for each in opened)}; no real order is ever sent")
@@ -225,7 +221,7 @@ async def _backtest(config: Config, name: str, dates: str, limit: int | None, si
         await fetch_days(config, venue.name, span)
         with signals.interrupting():
             require_recorded(config.data_dir, venue.name, span)
-            session = open_backtest(config, venue, span, lambda _engine: _Observers())
+            session = open_backtest(config, venue, span, lambda _engine: Observers())
         for note in () if session.recording is None else session.recording.notes():
             say(note)
         gc.freeze()  # what is there now outlives the run: to look for what to free in it again and again takes time
@@ -248,28 +244,6 @@ async def _bracketed(config: Config, name: str, dates: str, jobs: int | None, si
     return with_bracket(await _backtest(config, name, dates, None, signals), config.trading.queue_model, made)
 
 
-class _Observers:
-    """Several observers as one ``RunObserver``."""
-
-    def __init__(self, *observers: RunObserver) -> None:
-        self._observers = observers
-
-    def on_turn(self) -> None:
-        """Pass a sign of life to each."""
-        for each in self._observers:
-            each.on_turn()
-
-    def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
-        """Pass a batch to each."""
-        for each in self._observers:
-            each.on_batch(venue, batch)
-
-    def on_step(self, event: Event, step: Step) -> None:
-        """Pass a step to each."""
-        for each in self._observers:
-            each.on_step(event, step)
-
-
 def _venues(config: Config, names: Sequence[str] | None) -> Sequence[str]:
     chosen = list(dict.fromkeys(names or config.trading.venues or enabled_venues(config)))
     if not chosen:
@@ -278,16 +252,3 @@ def _venues(config: Config, names: Sequence[str] | None) -> Sequence[str]:
         unknown = [name for name in chosen if name not in VENUES]
         return unknown[:1] or ["mock"]  # one made-up venue stands for all; a wrong name is still refused
     return chosen
-
-
-def _observer(
-    config: Config, venues: Sequence[Venue], registry: CollectorRegistry, clock: Clock
-) -> Callable[[Engine], TradeMetrics]:
-    """Return what makes the observer that counts into ``registry``."""
-    names = [each.name for each in venues]
-    strategies = build(config.trading.strategies, config.strategies)
-    signals: dict[str, Sequence[str]] = {each.name: sorted(each.signals) for each in strategies}
-    metrics = Metrics(registry, names)
-    metrics.lines_dropped = lines_dropped
-    trading = TradingMetrics(registry, account=paper_mode(names), venues=names, signals=signals)
-    return lambda engine: TradeMetrics(metrics, trading, engine, clock)

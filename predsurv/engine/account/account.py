@@ -6,10 +6,20 @@ same account.
 
 from collections.abc import Mapping
 
-from predsurv.core.events import AccountEvent, Fill, FillConfirmed, FillFailed, MarketResolved, RebatePaid
-from predsurv.core.ids import VenueName
-from predsurv.core.num import Money
+from msgspec.structs import replace
+
+from predsurv.core.events import (
+    AccountEvent,
+    Fill,
+    FillConfirmed,
+    FillFailed,
+    MarketResolved,
+    RebatePaid,
+)
+from predsurv.core.ids import ClientOrderId, OrderId, VenueName
+from predsurv.core.num import Money, Size
 from predsurv.core.orders import PlaceOrder
+from predsurv.core.reconciliation import Correction
 from predsurv.engine.account.failing import FailingFills
 from predsurv.engine.account.groups import OrderGroups
 from predsurv.engine.account.orders import ApplyResult, Orders
@@ -67,19 +77,27 @@ class TradingAccount:
             return result
         for failed in self._failing.on_failure(event):
             order = self.orders.get(failed.fill.client_order_id)
-            self.orders.note_failed(failed.fill)
+            self._note_failed(failed.fill)
             if order is not None and order.group is not None:
                 self.groups.fail(order.group, failed.fill)
         return result
+
+    def name(self, client_order_id: ClientOrderId, order_id: OrderId) -> None:
+        """Let an order that is about to be sent have the id by which the venue will know it."""
+        self.orders.amend(client_order_id, lambda order: replace(order, order_id=order.order_id or order_id))
+
+    def _note_failed(self, fill: Fill) -> None:
+        """Say of the order of a fill that this part of it never came about."""
+        self.orders.amend(fill.client_order_id, lambda order: replace(order, failed=Size(order.failed + fill.size)))
 
     def settle(self, event: MarketResolved) -> tuple[Settlement, ...]:
         """Pay out a resolved market; return what was paid, by strategy and instrument."""
         self.groups.settle(event)
         return self.portfolio.settle(event)
 
-    def credit(self, event: RebatePaid) -> None:
-        """Book what a venue paid back."""
-        self.portfolio.credit(event)
+    def credit(self, event: RebatePaid | Correction) -> Money:
+        """Book a rebate or a correction; return what there is more (negative: less), micros."""
+        return self.portfolio.credit(event)
 
     def forget_payouts(self) -> None:
         """Let resolved markets be traded again: only the mock venue lists the same markets twice."""

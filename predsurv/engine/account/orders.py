@@ -4,7 +4,7 @@ Account events may arrive in any order and more than once; every fill counts onc
 both is told first.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal, TypeVar
 
 from msgspec.structs import replace
@@ -22,8 +22,9 @@ from predsurv.core.events import (
     OrderUnknown,
 )
 from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, TradeId
-from predsurv.core.num import ZERO_MONEY, Money, Size, notional_up
-from predsurv.core.orders import LIVE_STATES, TRANSITIONS, Order, OrderState, PlaceOrder, order_of
+from predsurv.core.market import spends_on_taking
+from predsurv.core.num import ZERO_MONEY, Money, Size, notional, notional_up
+from predsurv.core.orders import LIVE_STATES, RESTING, TRANSITIONS, Order, OrderState, PlaceOrder, order_of
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -93,12 +94,12 @@ def _buying(order: Order) -> Money:
 class Orders:
     """Orders by client order id; the result depends only on the set of events, not on their order.
 
-    ``working``: those that may still trade.
+    ``working``: those that may still trade; ``finished``: the others that are kept, for reading.
     """
 
     def __init__(self) -> None:
         self.working = LiveOrders()
-        self._finished: dict[ClientOrderId, Order] = {}
+        self.finished: dict[ClientOrderId, Order] = {}
         self._trades: dict[tuple[InstrumentKey, TradeId], TradeState] = {}
 
     def place(self, command: PlaceOrder, ts: int) -> Order:
@@ -133,7 +134,7 @@ class Orders:
 
     def get(self, client_order_id: ClientOrderId) -> Order | None:
         """Return the order, live or finished, None when it is not known or no longer kept."""
-        return self.working.all.get(client_order_id) or self._finished.get(client_order_id)
+        return self.working.all.get(client_order_id) or self.finished.get(client_order_id)
 
     def told(self, key: InstrumentKey, trade_id: TradeId) -> TradeState | None:
         """Return what was told of a trade, None for nothing."""
@@ -156,15 +157,21 @@ class Orders:
         told = self._trades.get(trade)
         if told not in (None, "confirmed_early"):
             return "duplicate"
-        if fill.size > order.remaining or fill.size <= 0 or (fill.key, fill.side) != (order.key, order.side):
+        spent, grown = order.spent, Size(order.filled + fill.size)
+        if _spends(order):
+            spent = Money(spent + notional(fill.price, fill.size))
+            fits = spent <= notional_up(order.price, order.size) or grown <= order.size
+        else:
+            fits = grown <= order.size
+        if not fits or fill.size <= 0 or (fill.key, fill.side) != (order.key, order.side):
             raise BrokenInvariant(
                 f"fill {fill.trade_id} of {fill.size} does not fit order {order.client_order_id} "
                 f"with {order.remaining} left; reconcile the account with the venue"
             )
         self._trades[trade] = "matched" if fill.unconfirmed and told is None else "confirmed"
         _drop_oldest(self._trades, TRADES_KEPT_MAX)
-        filled = Size(order.filled + fill.size)
-        self._store(replace(order, filled=filled, state=_state_after_fill(order, filled)))
+        order = replace(order, size=max(order.size, grown), spent=spent)
+        self._store(replace(order, filled=grown, state=_state_after_fill(order, grown)))
         return "applied"
 
     def _outcome(self, event: FillConfirmed | FillFailed) -> ApplyResult:
@@ -179,20 +186,24 @@ class Orders:
         _drop_oldest(self._trades, TRADES_KEPT_MAX)
         return "applied"
 
-    def note_failed(self, fill: Fill) -> None:
-        """Say of the order of a fill, as long as it is known, that this part of it never came about."""
-        order = self.get(fill.client_order_id)
+    def amend(self, client_order_id: ClientOrderId, change: Callable[[Order], Order]) -> None:
+        """Change what is known of an order besides its state, as long as it is kept."""
+        order = self.get(client_order_id)
         if order is not None:
-            self._store(replace(order, failed=Size(order.failed + fill.size)))
+            self._store(change(order))
 
     def _store(self, order: Order) -> None:
         if order.state in LIVE_STATES:
-            self._finished.pop(order.client_order_id, None)
+            self.finished.pop(order.client_order_id, None)
             self.working.put(order)
             return
         self.working.remove(order.client_order_id)
-        self._finished[order.client_order_id] = order
-        _drop_oldest(self._finished, FINISHED_KEPT_MAX)
+        self.finished[order.client_order_id] = order
+        _drop_oldest(self.finished, FINISHED_KEPT_MAX)
+
+
+def _spends(order: Order) -> bool:
+    return order.side == "buy" and order.tif not in RESTING and spends_on_taking(order.key.venue)
 
 
 def _state_after_fill(order: Order, filled: Size) -> OrderState:

@@ -1,6 +1,6 @@
 """Cash, positions and realised profit, exact to a micro-dollar.
 
-Invariant: cash + cost of what is held + fees − realised profit − rebates = starting cash.
+Invariant: cash + cost of what is held + fees − realised profit − rebates = starting cash + what was corrected.
 """
 
 from collections import defaultdict
@@ -12,6 +12,7 @@ from predsurv.core.errors import BrokenInvariant
 from predsurv.core.events import Fill, MarketResolved, RebatePaid
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, StrategyName, TradeId, VenueName
 from predsurv.core.num import ZERO_MONEY, Money, Price, Size
+from predsurv.core.reconciliation import Correction, PositionCorrected
 from predsurv.engine.account.holding import InstrumentHolding
 from predsurv.engine.account.positions import Positions
 from predsurv.engine.account.unconfirmed import Owner, UnconfirmedFills
@@ -64,7 +65,7 @@ class Portfolio:
 
     How fills and payouts move them is told in ``InstrumentHolding``. Positions are never negative: to be short, hold
     the other outcome. ``followed``: the markets whose payouts are remembered, for fills told after them: those traded
-    or ordered in. ``unconfirmed``: the fills that may still fail.
+    or ordered in. ``payouts``: of those that resolved. ``unconfirmed``: the fills that may still fail.
     """
 
     def __init__(self, cash: Mapping[VenueName, Money]) -> None:
@@ -72,7 +73,7 @@ class Portfolio:
         self.pnl = defaultdict[StrategyName, StrategyPnl](StrategyPnl)
         self.unconfirmed = UnconfirmedFills()
         self._cash: dict[VenueName, int] = dict(cash)
-        self._payouts: dict[tuple[VenueName, MarketId], Mapping[InstrumentId, Price]] = {}
+        self.payouts: dict[tuple[VenueName, MarketId], Mapping[InstrumentId, Price]] = {}
         self._paid: dict[Owner, _Paid] = {}
         self.followed: set[tuple[VenueName, MarketId]] = set()
 
@@ -98,7 +99,7 @@ class Portfolio:
         self.unconfirmed.on_fill(owner, before, fill)
         market = (fill.key.venue, fill.key.market_id)
         self.followed.add(market)
-        payouts = self._payouts.get(market)
+        payouts = self.payouts.get(market)
         return () if payouts is None else tuple(self._pay(fill.key, payouts))
 
     def fail(self, key: InstrumentKey, trade_id: TradeId) -> FailedFill:
@@ -124,19 +125,32 @@ class Portfolio:
         market = (event.venue, event.market_id)
         payouts = dict(event.payouts)
         if market in self.followed:
-            self._payouts[market] = payouts  # for fills that are announced late
+            self.payouts[market] = payouts  # for fills that are announced late
         keys = (InstrumentKey(*market, each) for each in payouts)
         return tuple(done for key in keys for done in self._pay(key, payouts))
 
-    def credit(self, event: RebatePaid) -> None:
-        """Book what a venue paid back."""
-        pnl = self.pnl[event.strategy]
-        pnl.rebates = Money(pnl.rebates + event.amount)
-        self._cash[event.venue] = self._cash.get(event.venue, 0) + event.amount
+    def credit(self, event: RebatePaid | Correction) -> Money:
+        """Book what came (or went) by another way than a trade; return what there is more (less), at cost; micros.
+
+        A corrected position has no fills that may still fail: while it has, what is right is not known.
+        """
+        if isinstance(event, PositionCorrected):
+            held = self.positions.get(event.strategy, event.key)
+            self.positions.put(event.strategy, event.key, event.size, event.cost)
+            self.followed.add((event.key.venue, event.key.market_id))
+            return Money((event.cost if event.size else 0) - (0 if held is None else held.cost))
+        before = self._cash.get(event.venue, 0)
+        if isinstance(event, RebatePaid):
+            pnl = self.pnl[event.strategy]
+            pnl.rebates = Money(pnl.rebates + event.amount)
+            self._cash[event.venue] = before + event.amount
+            return event.amount
+        self._cash[event.venue] = event.cash
+        return Money(event.cash - before)
 
     def forget_payouts(self) -> None:
         """Let resolved markets be traded again: only the mock venue lists the same markets twice."""
-        self._payouts.clear()
+        self.payouts.clear()
         self._paid.clear()
 
     def cash(self, venue: VenueName) -> Money:

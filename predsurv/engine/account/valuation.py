@@ -55,6 +55,10 @@ class Valuation:
         self.begin_day(now, self.equity())
         return self._day_equity
 
+    def deposit(self, amount: Money) -> None:
+        """Take note of money that came (negative: went) by another way than trading: it is no gain of the day."""
+        self._day_equity = Money(self._day_equity + amount)
+
     def day_loss_max(self) -> Money:
         """Return what the day's loss would be if everything held were worth nothing: a bound that costs little."""
         return max(Money(self._day_equity - self._cash()), ZERO_MONEY)

@@ -8,7 +8,7 @@ from msgspec import Struct
 from predsurv.core.events import NO_ORDERS
 from predsurv.core.market import BINARY, buys_enough, on_grid, size_allowed
 from predsurv.core.num import Money, Price, format_micros, notional, notional_up
-from predsurv.core.orders import RESTING, Intent
+from predsurv.core.orders import RESTING, Intent, Order
 from predsurv.engine.risk.state import RiskState
 from predsurv.state.features import mid
 
@@ -19,6 +19,9 @@ RefusalReason = Literal[
     "market_closed",
     "not_binary",
     "venue_paused",
+    "unreconciled",
+    "order_unknown",
+    "netted",
     "expired",
     "off_grid",
     "below_minimum",
@@ -121,6 +124,25 @@ def _phase(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal
     if phase == "post_only" and _trades_on_arrival(intent, state):
         return RiskRefusal("venue_paused", f"{venue} accepts only orders that rest now")
     return None
+
+
+def _unreconciled(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    reason = state.execution.held.get(intent.key.venue)
+    return None if reason is None else RiskRefusal("unreconciled", f"nothing is placed at {intent.key.venue}: {reason}")
+
+
+def _order_unknown(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    for order in state.working(intent.side, intent.key):
+        if isinstance(order, Order) and order.state == "unknown":
+            return RiskRefusal("order_unknown", f"what became of order {order.client_order_id} is not known yet")
+    return None
+
+
+def _netted(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    market = state.market(intent.key)
+    if market is None or intent.side == "sell" or not state.execution.is_netted(market, intent.key):
+        return None
+    return RiskRefusal("netted", f"{intent.key.venue} would take it for the sale of the other outcome; sell that")
 
 
 def _fresh(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
@@ -261,6 +283,9 @@ CHECKS: Final[tuple[Check, ...]] = (
     _reducing,
     _valid,
     _expiry,
+    _unreconciled,
+    _order_unknown,
+    _netted,
     _phase,
     _fresh,
     _collar,

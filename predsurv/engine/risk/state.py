@@ -13,6 +13,7 @@ from predsurv.core.orders import Intent, Order
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.valuation import Valuation
 from predsurv.engine.books.available import AvailableBooks
+from predsurv.engine.risk.execution_rules import ExecutionRules
 from predsurv.engine.risk.self_trade import SelfTrades
 from predsurv.state.market_cache import MarketCache
 
@@ -76,7 +77,8 @@ class RiskState:
 
     The engine writes ``now`` (time of the latest event, ns UTC), ``last_recv`` (when each venue last
     sent anything, ns UTC), ``requested`` (the state that was asked for), ``lost_too_much`` (the day's loss has
-    reached its limit) and ``shutting_down`` (halted for good: the run is ending).
+    reached its limit) and ``shutting_down`` (halted for good: the run is ending). ``execution``: what
+    holds where orders are really executed.
     The gate writes ``staged`` (intents of the group under check that passed so far), ``sent``
     (times of approved orders, ns UTC) and what is being cancelled, to ``self_trades``.
     """
@@ -88,6 +90,7 @@ class RiskState:
         self.lost_too_much = False
         self.shutting_down = False
         self.staged: list[Intent] = []
+        self.execution = ExecutionRules(account)
         self.sent: deque[int] = deque()
         self.self_trades = SelfTrades(cache, account)
         self.books = books

@@ -3,6 +3,7 @@
 It uses the account's own arithmetic, so that its sums are the account's to the micro-dollar.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from typing import Final, NamedTuple
@@ -10,15 +11,24 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from predsurv.core.errors import BrokenInvariant
-from predsurv.core.events import AccountEvent, Fill, FillConfirmed, FillFailed, OrderRejected, RebatePaid
+from predsurv.core.events import (
+    AccountEvent,
+    Fill,
+    FillConfirmed,
+    FillFailed,
+    OrderRejected,
+    RebatePaid,
+)
 from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import Money, notional, notional_up
 from predsurv.core.orders import PlaceOrder, Position
+from predsurv.core.reconciliation import Correction, PositionCorrected
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.failing import FailingFills
 from predsurv.engine.account.portfolio import Portfolio, Settlement
 from predsurv.trade.journal import (
     MOCK_MODE,
+    AccountCorrected,
     AccountUpdated,
     CommandSent,
     Entry,
@@ -72,7 +82,7 @@ class Ledger:
     """
 
     def __init__(self, opening: Opening, event_of: EventOf) -> None:
-        self.lines: dict[LineKey, Tally] = {}
+        self.lines: defaultdict[LineKey, Tally] = defaultdict(Tally)
         self.opening = tuple(OwnedPosition(*each) for each in opening.portfolio.positions.all())
         self._portfolio = opening.portfolio
         self._funds: int = sum(self.cash().values())
@@ -82,7 +92,7 @@ class Ledger:
         self._failing = FailingFills(self._portfolio)
         for owned in self.opening:
             where = LineKey(owned.strategy, owned.position.key)
-            self._line(*where)
+            self.lines[where]
             self.trips.move(*where, owned.position.size, 0)
 
     def apply(self, entry: Entry) -> None:
@@ -98,6 +108,8 @@ class Ledger:
         elif isinstance(entry, RebateBooked):
             self._portfolio.credit(entry.event)
             _line_of(self.lines, entry.event).rebates += entry.event.amount
+        elif isinstance(entry, AccountCorrected):
+            self._correct(entry.event)
         elif isinstance(entry, RunStarted):
             self._start(entry)
 
@@ -121,11 +133,19 @@ class Ledger:
                 self._portfolio.fund(venue, cash)
                 self._funds += cash
 
+    def _correct(self, event: Correction) -> None:
+        """Take what came or went by another way than trading for funds, so that it is no profit of anybody."""
+        if isinstance(event, PositionCorrected):
+            held = self._portfolio.positions.size_of(event.strategy, event.key)
+            self.lines[LineKey(event.strategy, event.key)]
+            self.trips.move(event.strategy, event.key, event.size - held, 0)
+        self._funds += self._portfolio.credit(event)
+
     def _order(self, command: PlaceOrder) -> None:
         self._strategies[command.client_order_id] = command.strategy
         if len(self._strategies) > ORDERS_KNOWN_MAX:
             del self._strategies[next(iter(self._strategies))]
-        line = self._line(command.strategy, command.key)
+        line = self.lines[LineKey(command.strategy, command.key)]
         line.orders += 1
         line.ordered += command.size
 
@@ -139,7 +159,7 @@ class Ledger:
         if isinstance(event, Fill):
             self._fill(strategy, event)
         elif isinstance(event, OrderRejected):
-            self._line(strategy, event.key).rejected += 1
+            self.lines[LineKey(strategy, event.key)].rejected += 1
 
     def _end(self, event: FillConfirmed | FillFailed) -> None:
         """Take note of what became of a fill that was only matched."""
@@ -149,7 +169,7 @@ class Ledger:
             self.trips.confirm(event.key, event.trade_id)
             return
         for failed in self._failing.on_failure(event):
-            line = self._line(failed.strategy, failed.fill.key)
+            line = self.lines[LineKey(failed.strategy, failed.fill.key)]
             _count(line, failed.fill, -1)
             line.realised -= failed.realised
             line.paid -= failed.paid
@@ -157,7 +177,7 @@ class Ledger:
             self.trips.fail(failed)
 
     def _fill(self, strategy: StrategyName, fill: Fill) -> None:
-        where, line = LineKey(strategy, fill.key), self._line(strategy, fill.key)
+        where, line = LineKey(strategy, fill.key), self.lines[LineKey(strategy, fill.key)]
         realised, held = _standing(self._portfolio, where)
         settlements = self._portfolio.fill(strategy, fill)
         # A fill of a market that has already resolved is paid out at once, or takes back what was paid.
@@ -175,13 +195,10 @@ class Ledger:
 
     def _pay(self, settlements: Iterable[Settlement]) -> None:
         for each in settlements:
-            line = self._line(each.strategy, each.key)
+            line = self.lines[LineKey(each.strategy, each.key)]
             line.paid += each.paid
             line.realised += each.paid - each.cost
             self.trips.move(each.strategy, each.key, -each.size, each.paid - each.cost)
-
-    def _line(self, strategy: StrategyName, key: InstrumentKey) -> Tally:
-        return self.lines.setdefault(LineKey(strategy, key), Tally())
 
 
 def _standing(portfolio: Portfolio, where: LineKey) -> tuple[int, int]:

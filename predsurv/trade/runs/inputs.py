@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from predsurv.core.events import AccountEvent, MarketEvent, MarketFact
 from predsurv.core.market import Market
+from predsurv.core.reconciliation import ReconciliationEvent
 
 ControlKind = Literal["halted", "reducing", "active", "shut_down"]
 
@@ -23,9 +24,9 @@ class TimePassed(Struct, frozen=True, array_like=True, gc=False, tag="time"):
 
 
 class BrokerAnswer(Struct, frozen=True, array_like=True, gc=False, tag="answer"):
-    """An event of a broker that is not simulated, or of the reconciliation at the start."""
+    """An event of a broker that is not simulated, or of a comparison with its account."""
 
-    event: AccountEvent
+    event: AccountEvent | ReconciliationEvent
 
 
 class ControlChange(Struct, frozen=True, array_like=True, gc=False, tag="control"):

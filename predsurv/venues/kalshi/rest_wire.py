@@ -189,6 +189,7 @@ class AccountLimits(Struct, gc=False):
     """``{"usage_tier":"basic","read":{"refill_rate":200,"bucket_capacity":600},"write":{…},…}``."""
 
     read: RateLimitRow
+    write: RateLimitRow | None = None
 
 
 class ShardStatus(Struct, gc=False):

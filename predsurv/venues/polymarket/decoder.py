@@ -96,7 +96,7 @@ class PolymarketCodec:
 
     def keepalive(self) -> bytes | None:
         """Return the text that the venue wants at least every ten seconds."""
-        return b"PING"
+        return wire.PING
 
     def awaiting(self) -> AbstractSet[InstrumentKey]:
         """Return the instruments without a valid book; a settled token never gets one."""

@@ -48,6 +48,7 @@ _TAKER_DELAY_DEFAULT: Final = 1_000_000_000
 _TAKER_BUY_MIN: Final = Money(MICROS)  # in no row; known from refused orders
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,200}\Z")
 _VERSIONS: Final = frozenset({None, "", "v1", "v2"})
+_VERSION_DEFAULT: Final = "v1"  # of rows without one ``clobTokenIds`` trade; an order checks the form of the id as well
 _IN_SECONDS: Final = re.compile(r"(?<!milli)sec|\Asd\Z", re.IGNORECASE)
 _CENTS: Final = 100
 _MS: Final = 1_000_000
@@ -211,6 +212,7 @@ def _market(read: ReadRow, outcomes: tuple[Outcome, ...], fetched_at: int, notes
         reward_min_size=None if rewards is None else rewards.min_size,
         reward_max_spread=None if rewards is None else rewards.max_spread,
         event_title=shortened(event.title or "", QUESTION_CHARS_MAX) or None,
+        version=row.version or _VERSION_DEFAULT,
     )
 
 

@@ -129,8 +129,8 @@ class PolymarketVenue:
         return StreamingFeed(stream, self._clock, self._rand)
 
     def broker(self) -> Broker:
-        """Raise SafetyError: orders cannot be sent yet."""
-        raise SafetyError("polymarket: live trading is not available in this version; run with --paper")
+        """Raise SafetyError: real orders go through an account (``registry.open_account``), never by mistake."""
+        raise SafetyError('polymarket: real orders need trading.mode = "live", --live and a key; run with --paper')
 
     def verification_counts(self) -> Mapping[str, int]:
         """Return the counters of verification and of market lookups of all feeds, by name."""

@@ -13,6 +13,7 @@ from msgspec import Raw, Struct
 from predsurv.core.errors import WireError
 from predsurv.venues.parsing import mended_json
 
+PING: Final = b"PING"
 PONG: Final = b"PONG"
 """The answer to our keepalive: bare text, not JSON."""
 

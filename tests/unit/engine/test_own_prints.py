@@ -12,6 +12,7 @@ from predsurv.core.events import BookSnapshot, Event, Fill, Trade
 from predsurv.core.ids import TradeId
 from predsurv.core.num import Size
 from predsurv.core.orders import Decision
+from predsurv.core.reconciliation import TradingHeld
 from predsurv.engine import own_prints as module
 from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING
@@ -169,6 +170,7 @@ def test_strategies_hear_of_others_and_see_books_as_the_venue_has_them(executes:
         account=world.account,
         executing=frozenset({V} if executes else ()),
     )
+    made.step(TradingHeld(V, START, ""))
     (command,) = made.step(book()).commands
     done = replace(fill("r-00000001", 10), trade_id=TradeId("t"), client_order_id=command.command.client_order_id)
     made.step(done)

@@ -38,8 +38,13 @@ def exchange_of(version: str, *, neg_risk: bool, token_id: int) -> ExchangeContr
         return OrderRefusal("exchange", f"unknown market version {version[:16]!r}")
     if not 0 < token_id <= TOKEN_ID_MAX:
         return OrderRefusal("not_ours", "not a token id")
-    if (token_id & _POSITION_ID_ZEROS == 0) != (version == "v2"):
+    if is_position_id(token_id) != (version == "v2"):
         return OrderRefusal("exchange", f"the token id does not have the form of version {version}")
     if version == "v2":
         return EXCHANGE_V3
     return NEG_RISK if neg_risk else STANDARD
+
+
+def is_position_id(token_id: int) -> bool:
+    """Return whether an id has the form of those that markets of version ``v2`` trade."""
+    return token_id & _POSITION_ID_ZEROS == 0

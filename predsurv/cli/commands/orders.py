@@ -1,0 +1,125 @@
+"""``predsurv orders``: the open orders of a live account as its venue has them, those nobody knows of, and cancels."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Final
+
+import typer
+
+from predsurv.cli.commands.live_account import opened_account, venue_of_account
+from predsurv.cli.options import ConfigFile, OutputFormat
+from predsurv.cli.output.render import Column, Table, Value, say, show
+from predsurv.config import Config, load
+from predsurv.core.errors import AmbiguousError, ConfigError, PredsurvError
+from predsurv.core.ids import VenueName
+from predsurv.core.orders import Order
+from predsurv.core.text import sanitise
+from predsurv.net.clock import SystemClock
+from predsurv.trade.assembly import journal_path, live_mode
+from predsurv.trade.journal import OrderJournal, restore
+from predsurv.venues.account_reports import NOBODY, order_at_venue
+
+_ORDERS: Final = (
+    Column("venue", "Venue", keep=4),
+    Column("order_id", "Order", keep=9, fit="whole"),
+    Column("client_order_id", "Our id", keep=3),
+    Column("strategy", "Strategy", keep=6),
+    Column("instrument_id", "Instrument", keep=5),
+    Column("side", "Side", keep=9),
+    Column("price", "Price", "micros", "$", places=4, keep=9),
+    Column("size", "Size", "micros", keep=9),
+    Column("filled", "Filled", "micros", keep=8),
+    Column("state", "State", keep=9),
+)
+
+Venue = Annotated[str | None, typer.Option("--venue", metavar="VENUE", help="Whose orders; default: the live account.")]
+
+orders = typer.Typer(rich_markup_mode=None, add_completion=False, help="Orders of a live account.")
+
+
+@orders.callback(invoke_without_command=True)
+def show_orders(
+    ctx: typer.Context, *, venue: Venue = None, config: ConfigFile = None, format: OutputFormat = "table"
+) -> None:
+    """Show the open orders that the venue has, and those of which nobody knows what became; needs the key."""
+    if ctx.invoked_subcommand is not None:
+        return
+    loaded = load(config).config
+    found = asyncio.run(_open_orders(loaded, venue_of_account(loaded, venue)))
+    show([Table("orders", "Open orders", _ORDERS, [_row(each) for each in found], empty="no order is open")], format)
+
+
+@orders.command()
+def cancel(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ORDER]...", help="The venue's ids of orders.")] = None,
+    *,
+    all: Annotated[bool, typer.Option("--all", help="Every open order of the account, whoever placed it.")] = False,
+    venue: Venue = None,
+    config: ConfigFile = None,
+) -> int:
+    """Cancel orders at the venue; exit 1 when one of them is still open afterwards."""
+    if bool(ids) == all:
+        raise ConfigError("orders cancel: name the orders to cancel, or --all")
+    loaded = load(config).config
+    name = venue_of_account(loaded, venue)
+    wanted = None if all else frozenset(each.lower() for each in ids or ())
+    left = asyncio.run(_cancel(loaded, name, wanted))
+    return 1 if left else 0
+
+
+async def _open_orders(config: Config, venue: str) -> Sequence[Order]:
+    known = _journalled(config, VenueName(venue))
+    async with opened_account(config, venue) as account:
+        state = await account.reader.account(SystemClock().now(), ())
+        there = [order_at_venue(report) for report in state.orders]
+    ids = {str(each.order_id).lower(): each for each in known}
+    shown = [ids.get(str(each.order_id).lower(), each) for each in there]
+    return [*shown, *(each for each in known if each.state == "unknown" and each not in shown)]
+
+
+async def _cancel(config: Config, venue: str, wanted: frozenset[str] | None) -> int:
+    """Cancel, and return how many of them are open afterwards."""
+    async with opened_account(config, venue) as account:
+        state = await account.reader.account(SystemClock().now(), ())
+        chosen = [each for each in state.orders if wanted is None or each.order_id.lower() in wanted]
+        for report in chosen:
+            try:
+                verdict = await account.gateway.cancel(order_at_venue(report))
+                text = "cancelled" if verdict.fate == "accepted" else f"not cancelled: {verdict.reason}"
+            except AmbiguousError as error:
+                text = f"not known whether it is cancelled: {error}"
+            except PredsurvError as error:
+                text = f"not cancelled: {error}"
+            say(f"{sanitise(report.order_id, 80)}: {text}")
+        after = await account.reader.account(SystemClock().now(), ())
+    ids = {each.order_id for each in chosen}
+    left = [each for each in after.orders if each.order_id in ids]
+    say(f"{len(chosen) - len(left)} of {len(chosen)} orders are not open any more")
+    return len(left)
+
+
+def _journalled(config: Config, venue: VenueName) -> Sequence[Order]:
+    """Return the orders that may be open by the journal of the live account, none without one."""
+    path = journal_path(config.data_dir, live_mode(config, venue))
+    if not path.exists():
+        return ()
+    journal = OrderJournal(path, readonly=True)
+    try:
+        return restore(journal.entries()).account.orders.live()
+    finally:
+        journal.close()
+
+
+def _row(order: Order) -> Sequence[Value]:
+    return (
+        order.key.venue,
+        order.order_id or "",
+        "" if order.strategy == NOBODY else order.client_order_id,
+        order.strategy,
+        order.key.instrument_id,
+        order.side,
+        order.price,
+        order.size,
+        order.filled,
+        order.state,
+    )

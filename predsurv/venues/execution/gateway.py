@@ -1,0 +1,149 @@
+"""What a venue has to offer for real orders: requests made before they are sent, answers judged, the account read.
+
+Every request of these is sent at most once; who calls decides what may be asked again.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from msgspec import Struct
+
+from predsurv.core.ids import InstrumentKey, OrderId, VenueName
+from predsurv.core.market import Market
+from predsurv.core.num import Money
+from predsurv.core.orders import Approved, Order, PlaceOrder
+from predsurv.venues.account_reports import AccountReport, OrderReport, PositionReport, TradeReport
+from predsurv.venues.answers import Verdict
+from predsurv.venues.requests import OrderRefusal, VenueRequest
+
+OwnReport = TypeVar("OwnReport", OrderReport, TradeReport)
+
+
+class PreparedOrder(NamedTuple):
+    """An order ready to be sent; ``order_id`` where the venue's id of it is known before, ``expires`` in ns UTC."""
+
+    command: PlaceOrder
+    request: VenueRequest
+    order_id: OrderId | None = None
+    expires: int | None = None
+
+
+class FoundOrder(NamedTuple):
+    """What a venue says of one order: nothing where ``report`` is None; ``trades``: all it has of it."""
+
+    report: OrderReport | None
+    trades: tuple[TradeReport, ...] = ()
+
+
+class AccountState(Struct, frozen=True):
+    """An account as its venue has it; the reading began at ``ts`` (ns UTC), cash in micros.
+
+    ``orders``: the open ones; ``trades``: those since the time that was asked for. ``positions``: of the instruments
+    that were asked for, and of all others where the venue lists them. ``is_cash_free``: what rests is taken out of it.
+    """
+
+    ts: int
+    cash: Money
+    orders: tuple[OrderReport, ...]
+    trades: tuple[TradeReport, ...]
+    positions: tuple[PositionReport, ...]
+    is_cash_free: bool = False
+
+
+class ExecutionGateway(Protocol):
+    """Places and cancels the orders of one account."""
+
+    @property
+    def venue(self) -> VenueName:
+        """The venue."""
+        ...
+
+    def prepare(self, approved: Approved, market: Market) -> PreparedOrder | OrderRefusal:
+        """Make, sign and check the request that places an order; does not wait and sends nothing."""
+        ...
+
+    async def place(self, order: PreparedOrder) -> Verdict:
+        """Send it, once; raises TransientError where it cannot have arrived, AmbiguousError where nobody can tell."""
+        ...
+
+    async def cancel(self, order: Order) -> Verdict:
+        """Ask to cancel what rests of an order whose id is known; raises as ``place``."""
+        ...
+
+    async def find(self, order: Order) -> FoundOrder:
+        """Ask what became of an order; raises PredsurvError when there is no answer."""
+        ...
+
+    async def stay_alive(self, resting: Collection[Order]) -> None:
+        """Renew that the venue keeps what rests: where this is not called for a while, it cancels all. Raises."""
+        ...
+
+
+class AccountReader(Protocol):
+    """Reads one account, once or as it changes."""
+
+    async def account(self, since: int, keys: Collection[InstrumentKey]) -> AccountState:
+        """Read everything: trades since a time (ns UTC), positions of ``keys`` at least; raises PredsurvError."""
+        ...
+
+    def channel(self) -> "AccountChannel":
+        """Return the private channel, for one connection."""
+        ...
+
+
+class AccountChannel(Protocol):
+    """One connection of a venue's private channel, without its socket."""
+
+    @property
+    def url(self) -> str:
+        """Where to connect."""
+        ...
+
+    def headers(self) -> Mapping[str, str] | None:
+        """Return the headers of the handshake, dated now."""
+        ...
+
+    def greeting(self) -> Sequence[bytes]:
+        """Return what is sent first."""
+        ...
+
+    def keepalive(self) -> bytes | None:
+        """Return what is sent every ten seconds, None for nothing."""
+        ...
+
+    def decode(self, frame: bytes, ts_recv: int) -> Sequence[AccountReport]:
+        """Return what a frame tells; never raises."""
+        ...
+
+    def is_ready(self, frame: bytes) -> bool:
+        """Return whether a frame says that the channel is subscribed: what happens from then on is told."""
+        ...
+
+
+class InTermsOf(Protocol):
+    """Turns a report into the instrument of the order that it is about, where the venue tells it in another."""
+
+    def __call__(self, report: OwnReport, key: InstrumentKey, /) -> OwnReport: ...
+
+
+class AccountFact(NamedTuple):
+    """Something about an account for people; ``is_good`` is None where it is neither good nor bad."""
+
+    name: str
+    value: str
+    is_good: bool | None = None
+
+
+class VenueAccount(Struct, frozen=True):
+    """Both sides of one account at a venue; ``name`` is what people know it by, ``aclose`` ends its connections.
+
+    ``in_terms_of`` turns what is told of an order into the order's own instrument. ``describe`` asks the venue for what
+    can stand in the way of trading, and raises PredsurvError.
+    """
+
+    gateway: ExecutionGateway
+    reader: AccountReader
+    name: str
+    describe: Callable[[], Awaitable[Sequence[AccountFact]]]
+    aclose: Callable[[], Awaitable[None]]
+    in_terms_of: InTermsOf = lambda report, _: report

@@ -1,0 +1,57 @@
+"""Opens the account of one key at Kalshi from configuration and environment."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from predsurv.config import Config
+from predsurv.core.errors import ConfigError
+from predsurv.core.num import format_micros
+from predsurv.net.http import Http, HttpLimits
+from predsurv.ports import Clock
+from predsurv.venues.execution.gateway import AccountFact, VenueAccount
+from predsurv.venues.kalshi.account.decoder import in_terms_of
+from predsurv.venues.kalshi.auth import KEY_ID, PRIVATE_KEY, load_signer
+from predsurv.venues.kalshi.execution.account_reader import KalshiAccountReader
+from predsurv.venues.kalshi.execution.gateway import KalshiGateway
+from predsurv.venues.kalshi.execution.session import SKEW_MAX, KalshiSession
+
+_S: Final = 1_000_000_000
+_MS: Final = 1_000_000
+LIMITS: Final = HttpLimits(concurrency=16, read_timeout=10 * _S, total_timeout=20 * _S, attempts=3)
+
+
+async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) -> VenueAccount:
+    """Log in and return the account.
+
+    Raises ConfigError for a key that cannot be used, SafetyError for a wrong clock, PermanentError, TransientError.
+    """
+    signer = load_signer(clock)
+    if signer is None:
+        raise ConfigError(f"no key to sign orders with: set {KEY_ID}, and {PRIVATE_KEY}_FILE to a file (mode 600)")
+    places = config.venues.kalshi
+    http = Http(clock, rand, limits=LIMITS)
+    session = KalshiSession(places.rest_url, http, signer, clock)
+    try:
+        await session.log_in()
+    except BaseException:
+        await http.aclose()
+        raise
+    reader = KalshiAccountReader(session, places.ws_url, clock)
+    gateway = KalshiGateway(session, reader, clock)
+    return VenueAccount(
+        gateway, reader, "the key's account", lambda: _describe(session, reader), http.aclose, in_terms_of
+    )
+
+
+async def _describe(session: KalshiSession, reader: KalshiAccountReader) -> Sequence[AccountFact]:
+    cash = await reader.balance()
+    facts = [
+        AccountFact("clock", f"{session.skew // _MS} ms ahead of the venue", abs(session.skew) <= SKEW_MAX),
+        AccountFact("cash", f"{format_micros(cash.cash)} USD", cash.cash > 0),
+    ]
+    facts += [
+        AccountFact(f"cash on shard {shard}", f"{format_micros(amount)} USD", amount > 0 or None)
+        for shard, amount in sorted(cash.shards.items())
+    ]
+    facts.append(AccountFact("write limit", f"{session.writes_per_second} tokens a second, an order costs 10"))
+    return facts

@@ -1,0 +1,123 @@
+"""Private requests of one account to Kalshi: each signed anew, paid for from the account's budgets of tokens.
+
+The only module that sends them.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from predsurv.core.errors import PermanentError, SafetyError, TransientError
+from predsurv.net.http import Http, HttpReply, StatusError
+from predsurv.net.http_errors import retry_after
+from predsurv.net.rate_limiter import TokenBucket
+from predsurv.ports import Clock
+from predsurv.venues.kalshi.auth import KEY_ID, RequestSigner
+from predsurv.venues.kalshi.rest_wire import read_limits
+from predsurv.venues.requests import JSON_HEADERS, Query, VenueRequest
+
+SKEW_MAX: Final = 2_000_000_000
+"""Most that this machine's clock may differ from the venue's (ns)."""
+REQUEST_TOKENS: Final = 10
+CANCEL_TOKENS: Final = 2
+_S: Final = 1_000_000_000
+_HALF: Final = _S // 2
+_BASIC_WRITES: Final = 100
+_BASIC_READS: Final = 200
+_HOLD: Final = _S
+
+
+class KalshiSession:
+    """Sends signed requests to ``base_url``; who opened ``http`` closes it. ``skew``: our clock ahead of theirs, ns.
+
+    ``writes_per_second``: tokens that the account's write budget gains.
+    """
+
+    def __init__(self, base_url: str, http: Http, signer: RequestSigner, clock: Clock) -> None:
+        self._base, self._http, self._signer, self._clock = base_url.rstrip("/"), http, signer, clock
+        self._writes, self._reads = _bucket(clock, _BASIC_WRITES, 0), _bucket(clock, _BASIC_READS, 0)
+        self.skew = 0
+        self.writes_per_second = _BASIC_WRITES
+
+    async def log_in(self) -> None:
+        """Check clock and key, and learn the account's limits.
+
+        Raises SafetyError for a wrong clock, PermanentError for a refused key, TransientError.
+        """
+        self.skew = await self._skew()
+        if abs(self.skew) > SKEW_MAX:
+            raise SafetyError(
+                f"this machine's clock is {abs(self.skew) / _S:.1f} s {'ahead of' if self.skew > 0 else 'behind'} "
+                "kalshi's: signed requests would be refused; set it by NTP and try again"
+            )
+        limits = read_limits(await self.read("/account/limits"))
+        self._reads = _bucket(self._clock, limits.read.refill_rate, limits.read.bucket_capacity)
+        if limits.write is not None:
+            self.writes_per_second = limits.write.refill_rate
+            self._writes = _bucket(self._clock, limits.write.refill_rate, limits.write.bucket_capacity)
+
+    async def send(self, request: VenueRequest) -> HttpReply:
+        """Send once, and return the answer whatever its status; raises TransientError and AmbiguousError.
+
+        Raises the former where it cannot have arrived.
+        """
+        await self._writes.acquire(CANCEL_TOKENS if request.method == "DELETE" else REQUEST_TOKENS)
+        url = self._base + request.path
+        reply = await self._http.exchange(
+            request.method,
+            url,
+            body=request.body or b"",
+            params=request.query or None,
+            sign=lambda: self._headers(request.method, url, has_body=request.body is not None),
+        )
+        if reply.status == 429:
+            self._writes.hold(self.wait_of(reply) or _HOLD)
+        return reply
+
+    async def read(self, path: str, query: Query = ()) -> bytes:
+        """Return the body of ``path``; transient failures are tried again.
+
+        Raises TransientError, WireError, StatusError, or PermanentError for a refused key.
+        """
+        await self._reads.acquire(REQUEST_TOKENS)
+        url = self._base + path
+        try:
+            return await self._http.get(
+                url, params=query or None, sign=lambda: self._headers("GET", url, has_body=False)
+            )
+        except StatusError as error:
+            if error.status in (401, 403):
+                raise PermanentError(
+                    f"kalshi refuses the key; check {KEY_ID} and the key file (both are for one environment, demo or "
+                    "production), and that the key may trade"
+                ) from None
+            raise
+
+    def wait_of(self, reply: HttpReply) -> int | None:
+        """Return how long (ns) an answer asks to wait, None for nothing."""
+        return retry_after(reply.headers.get("Retry-After"), self._clock.now())
+
+    def handshake(self, url: str) -> Mapping[str, str]:
+        """Return the headers that open the WebSocket at ``url``, dated now."""
+        return self._signer.headers("GET", url)
+
+    def _headers(self, method: str, url: str, *, has_body: bool) -> Mapping[str, str]:
+        signed = self._signer.headers(method, url)
+        return {**signed, **JSON_HEADERS} if has_body else signed
+
+    async def _skew(self) -> int:
+        before = self._clock.now()
+        reply = await self._http.send_once("GET", f"{self._base}/exchange/status")
+        try:
+            moment = parsedate_to_datetime(reply.headers.get("Date", ""))
+        except ValueError:
+            raise TransientError(f"kalshi does not say what time it is: HTTP {reply.status}; try later") from None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return (before + self._clock.now()) // 2 - (int(moment.timestamp()) * _S + _HALF)
+
+
+def _bucket(clock: Clock, rate: int, capacity: int) -> TokenBucket:
+    least = max(rate, REQUEST_TOKENS)
+    return TokenBucket(clock, tokens=least, period=_S, burst=max(capacity, least))

@@ -1,0 +1,100 @@
+"""Private requests of one account to the CLOB: each proved anew, limited as the venue limits a signer.
+
+The only module that sends them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from predsurv.core.errors import PermanentError, WireError
+from predsurv.net.http import Http, HttpReply, StatusError
+from predsurv.net.http_errors import retry_after
+from predsurv.net.rate_limiter import TokenBucket
+from predsurv.ports import Clock
+from predsurv.venues.polymarket.orders.api_keys import ApiKey
+from predsurv.venues.requests import JSON_HEADERS, Query, VenueRequest
+
+_S: Final = 1_000_000_000
+# Per signer: 40 orders a second with a burst of 60, twice that for cancels; of what is read far less is needed.
+_ORDER_TOKENS: Final = 40
+_ORDER_BURST: Final = 60
+_CANCEL_TOKENS: Final = 80
+_CANCEL_BURST: Final = 120
+_READ_TOKENS: Final = 15
+_READ_BURST: Final = 30
+_HOLD: Final = _S
+PAGES_MAX: Final = 200
+"""Most pages that are read of one list."""
+
+
+class ClobSession:
+    """Sends private requests to ``base_url`` with ``key``; who opened ``http`` closes it."""
+
+    def __init__(self, base_url: str, http: Http, key: ApiKey, clock: Clock) -> None:
+        self._base, self._http, self._key, self._clock = base_url.rstrip("/"), http, key, clock
+        self._orders = TokenBucket(clock, tokens=_ORDER_TOKENS, period=_S, burst=_ORDER_BURST)
+        self._cancels = TokenBucket(clock, tokens=_CANCEL_TOKENS, period=_S, burst=_CANCEL_BURST)
+        self._reads = TokenBucket(clock, tokens=_READ_TOKENS, period=_S, burst=_READ_BURST)
+
+    async def send(self, request: VenueRequest) -> HttpReply:
+        """Send once, and return the answer whatever its status; raises TransientError and AmbiguousError.
+
+        Raises the former where it cannot have arrived. After a 429 nothing is sent for as long as it asks.
+        """
+        limiter = self._cancels if request.method == "DELETE" else self._orders
+        reply = await self._http.exchange(
+            request.method,
+            self._base + request.path,
+            body=request.body or b"",
+            params=request.query or None,
+            sign=lambda: self._headers(request),
+            limiter=limiter,
+        )
+        if reply.status == 429:
+            limiter.hold(self.wait_of(reply) or _HOLD)
+        return reply
+
+    async def beat(self, request: VenueRequest) -> HttpReply:
+        """Send a sign of life, past every limit: it must not wait behind orders; raises as ``send``."""
+        return await self._http.exchange(
+            request.method,
+            self._base + request.path,
+            body=request.body or b"",
+            sign=lambda: self._headers(request),
+        )
+
+    async def read(self, path: str, query: Query = ()) -> bytes:
+        """Return the body of ``path``; transient failures are tried again.
+
+        Raises TransientError, WireError, StatusError, or PermanentError for a refused key.
+        """
+        request = VenueRequest("GET", path)
+        try:
+            return await self._http.get(
+                self._base + path, params=query or None, sign=lambda: self._headers(request), limiter=self._reads
+            )
+        except StatusError as error:
+            if error.status == 401:
+                raise PermanentError(
+                    "polymarket refuses the API key; a wrong clock is refused like a wrong key"
+                ) from None
+            raise
+
+    def wait_of(self, reply: HttpReply) -> int | None:
+        """Return how long (ns) an answer asks to wait, None for nothing."""
+        return retry_after(reply.headers.get("Retry-After"), self._clock.now())
+
+    def _headers(self, request: VenueRequest) -> Mapping[str, str]:
+        headers = self._key.headers(request, timestamp=self._clock.now() // _S)
+        if request.body is not None:
+            headers.update(JSON_HEADERS)
+        return headers
+
+
+def next_page(query: Query, cursor: str | None, pages: Sequence[object]) -> Query | None:
+    """Return the query of the page at ``cursor``, None after the last one; raises WireError when there is no end."""
+    if cursor is None:
+        return None
+    if len(pages) >= PAGES_MAX:
+        raise WireError(f"a list of the account has more than {PAGES_MAX} pages")
+    return (*query, ("next_cursor", cursor))
