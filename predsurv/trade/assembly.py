@@ -67,7 +67,7 @@ class _TradingMode(Struct, frozen=True, kw_only=True):
     run: str
     journal: OrderJournal
     folder: RunFolder | None
-    asked: "_Asked"
+    asked: "_RunRequest"
     strategies: Sequence[Strategy]
     mappings: tuple[ApprovedMapping, ...] = ()
     clock: Clock
@@ -91,7 +91,7 @@ class LiveParts(Struct, frozen=True):
     services: tuple[RunService, ...]
 
 
-class _Asked(Struct, frozen=True, kw_only=True):
+class _RunRequest(Struct, frozen=True, kw_only=True):
     """When a run was started (ns UTC), the time it is to go through, what of it there is, and what it reads."""
 
     started: int
@@ -194,7 +194,7 @@ def _open_on_feeds(
         run=run.ids,
         journal=_journal(config, run.name),
         folder=None,
-        asked=_Asked(started=clock.now(), requested=run.requested),
+        asked=_RunRequest(started=clock.now(), requested=run.requested),
         strategies=configured_strategies(config, mappings),
         mappings=mappings,
         clock=clock,
@@ -240,7 +240,7 @@ def open_backtest(
     recording = open_recording(config.data_dir, venue, span, cache)
     name = f"backtest-{path_component(venue.name)}"
     read = fingerprint(config.data_dir, venue.name, span.dates(), ("deltas", "trades", "coverage", "lifecycle"))
-    asked = _Asked(
+    asked = _RunRequest(
         started=SystemClock().now(),
         requested_from=span.start,
         requested=span.end - span.start,

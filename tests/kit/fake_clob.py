@@ -138,6 +138,10 @@ class FakeClob:
         elif websocket in self.users:
             self.users.remove(websocket)
 
+    def add_foreign(self) -> None:
+        """Let somebody else with the same account place an order."""
+        self.orders["0xf0"] = FakeOrder("0xf0", "9" * 77, "BUY", 500_000, 10 * MICROS, "GTC")
+
     def fill_first(self, size: int) -> None:
         """Let the first order that rests trade at its price."""
         order = self.open()[0]

@@ -110,6 +110,10 @@ class FakeKalshi:
         if websocket in self.users:
             self.users.remove(websocket)
 
+    def add_foreign(self) -> None:
+        """Let somebody else with the same account place an order."""
+        self.orders["f0"] = KalshiOrder("f0", "another", "KXTEST-26-A", "bid", 500_000, 10 * MICROS, "gtc", None)
+
     def fill_first(self, size: int) -> None:
         """Let the first order that rests trade at its price."""
         self.fill(self.open()[0], size)
