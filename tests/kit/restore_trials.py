@@ -10,7 +10,7 @@ from predsurv.trade.journal import encoded, restore
 from predsurv.trade.runs.folder import RunFolder, all_runs
 from tests.kit.paper_runs import Recorder, S, configured, opened, run, scanned
 from tests.kit.random_accounts import RandomAccount
-from tests.kit.state_dump import state_bytes
+from tests.kit.state_dump import account_bytes, state_bytes
 from tests.kit.stopped_runs import RecordedRun, RunStop, entries_of
 
 _CONTINUED: Final = 10
@@ -34,7 +34,7 @@ class WatchedAccount(RandomAccount):
         once, twice = (state_bytes(restore(self.journal)) for _ in range(2))
         if once != twice:
             self.found.append(f"entry {self._compared}: restored twice it differs")
-        if state_bytes(restore(self.journal).account) != state_bytes(self.engine.account):
+        if account_bytes(restore(self.journal).account) != account_bytes(self.engine.account):
             self.found.append(f"entry {self._compared}: the account differs")
 
 
@@ -80,7 +80,7 @@ def _compared(stop: RunStop, found: list[str]) -> bytes:
     """Return the state restored after a stop, and note what differs."""
     restored = restore(entries_of(stop.path))
     found += [f"entry {stop.entry}: {each}" for each in stop.held.differences(restored)]
-    once, twice = state_bytes(restored), state_bytes(restore(entries_of(stop.path)))
+    once, twice = (state_bytes(restore(entries_of(stop.path))) for _ in range(2))
     if once != twice:
         found.append(f"entry {stop.entry}: restored twice it differs")
     return once

@@ -6,10 +6,18 @@ from typing import Any
 
 from msgspec import Struct
 
+from predsurv.engine.account.account import TradingAccount
+
 
 def state_bytes(value: object) -> bytes:
     """Return the state of plain data, structs and objects made of them; the order of mappings counts, of sets not."""
     return "".join(_said(value, ())).encode()
+
+
+def account_bytes(account: TradingAccount) -> bytes:
+    """Return the state of an account; what it keeps of sums once they were asked for is compared as well."""
+    account.portfolio.positions.totals()
+    return state_bytes(account)
 
 
 def _said(value: Any, within: tuple[int, ...]) -> Iterator[str]:

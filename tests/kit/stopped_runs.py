@@ -25,7 +25,7 @@ from predsurv.trade.runs.frames import read_frames
 from predsurv.trade.runs.info import EVENTS_FILE, JOURNAL_FILE, MARKETS_FILE
 from predsurv.trade.runs.inputs import BrokerAnswer, KnownBefore, MarketBatch, RunInput
 from predsurv.trade.stats import RunStats
-from tests.kit.state_dump import state_bytes
+from tests.kit.state_dump import account_bytes, state_bytes
 
 Place = tuple[InstrumentKey, Side, Price]
 INPUTS_AFTER: Final = 200
@@ -48,7 +48,7 @@ class HeldState(Struct, frozen=True):
 
     def differences(self, restored: RestoredState) -> Iterator[str]:
         """Yield what a journal has restored otherwise."""
-        if state_bytes(restored.account) != self.account:
+        if account_bytes(restored.account) != self.account:
             yield "the account"
         if _day(restored) != self.day:
             yield "the day's baseline"
@@ -176,7 +176,7 @@ class RecordedRun:
                 await pipeline.take(BrokerAnswer(event))
         for given in islice(self._inputs, stop.inputs, stop.inputs + INPUTS_AFTER):
             await pipeline.take(given)
-        return [*written.bodies, state_bytes(parts.engine.account)]
+        return [*written.bodies, account_bytes(parts.engine.account)]
 
     @property
     def _started(self) -> RunStarted:
@@ -227,7 +227,7 @@ def held_by(parts: EngineParts, places: set[Place]) -> HeldState:
     consumed = {(key, *place): size for each in taken for key, sizes in each for place, size in sizes.items()}
     return HeldState(
         now=risk.now,
-        account=state_bytes(engine.account),
+        account=account_bytes(engine.account),
         day=state_bytes((engine.valuation.day_ends, engine.valuation._day_equity, risk.lost_too_much)),
         sent=tuple(each for each in risk.sent if each > risk.now - MINUTE),
         consumed=consumed,
@@ -265,6 +265,6 @@ def _pipeline(parts: EngineParts, journal: JournalWriter) -> EventPipeline:
         brokers=parts.brokers,
         clock=EventClock(),
         halt=None,
-        realtime=False,
+        realtime=True,  # commits are those of a run in real time
     )
     return EventPipeline(components, lambda _event, _step: None)
