@@ -25,20 +25,32 @@ INSTALL_TIMEOUT_S: Final = 600
 
 
 class ForeignClient(NamedTuple):
-    """A client: the venues that it is run against, and the Python that it needs."""
+    """A client: the venues that it is run against, and what runs it."""
 
     venues: tuple[str, ...]
-    python: str = "python3"
+    interpreter: str = "python3"
 
 
 CLIENTS: Final[Mapping[str, ForeignClient]] = {
     "polymarket_client": ForeignClient(("polymarket",)),
     "py_clob_client_v2": ForeignClient(("polymarket",)),
     "kalshi_python_sync": ForeignClient(("kalshi",), "python3.13"),
+    "kalshi_python_async": ForeignClient(("kalshi",), "python3.13"),
     "kalshi_sdk": ForeignClient(("kalshi",), "python3.13"),
     "ccxt_polymarket": ForeignClient(("polymarket",)),
     "ccxt_kalshi": ForeignClient(("kalshi",)),
+    "clob_client_v2": ForeignClient(("polymarket",), "node"),
+    "kalshi_typescript": ForeignClient(("kalshi",), "node"),
 }
+
+
+LOCKS: Final[Mapping[str, str]] = {
+    "ccxt_polymarket": "ccxt",
+    "ccxt_kalshi": "ccxt",
+    "kalshi_python_sync": "kalshi_official",
+    "kalshi_python_async": "kalshi_official",
+}
+"""Where the lock has not the name of the client."""
 
 
 def main() -> int:
@@ -49,11 +61,12 @@ def main() -> int:
     arguments = parser.parse_args()
     failed = 0
     for name in arguments.names or CLIENTS:
-        python = _installed(name, arguments.environments)
-        if python is None:
-            print(f"{name}: missing, it needs {CLIENTS[name].python}")
+        install = _installed_package if CLIENTS[name].interpreter == "node" else _installed
+        command = install(name, arguments.environments)
+        if command is None:
+            print(f"{name}: missing, it needs {CLIENTS[name].interpreter}")
             continue
-        results = _run(name, python)
+        results = _run(name, command)
         good = [call for call, error in results.items() if not error]
         print(f"{name}: {len(good)} of {len(results)} calls: {', '.join(good)}")
         for call, error in results.items():
@@ -63,27 +76,41 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _installed(name: str, folder: Path) -> Path | None:
-    """Return the Python of a client's environment, made where there is none; None where its Python is missing."""
+def _installed(name: str, folder: Path) -> list[str] | None:
+    """Return the command of a client in its environment, made where there is none; None where its Python is missing."""
     python = folder / name / "bin" / "python"
     if not python.exists():
-        base = shutil.which(CLIENTS[name].python)
+        base = shutil.which(CLIENTS[name].interpreter)
         if base is None:
             return None
         subprocess.run([base, "-m", "venv", str(folder / name)], check=True, timeout=INSTALL_TIMEOUT_S)
-        lock = HERE / "locks" / ("ccxt.txt" if name.startswith("ccxt") else f"{name}.txt")
+        lock = HERE / "locks" / f"{LOCKS.get(name, name)}.txt"
         install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(lock)]
         subprocess.run(install, check=True, timeout=INSTALL_TIMEOUT_S)
-    return python
+    return [str(python), "-m", f"tests.sdks.clients.{name}"]
 
 
-def _run(name: str, python: Path) -> dict[str, str]:
+def _installed_package(name: str, folder: Path) -> list[str] | None:
+    """Return the command of a client of npm; all share one folder, made where there is none. None without node."""
+    node, npm, home = shutil.which("node"), shutil.which("npm"), folder / "npm"
+    if node is None or npm is None:
+        return None
+    home.mkdir(parents=True, exist_ok=True)
+    for file in (HERE / "npm").iterdir():
+        shutil.copy(file, home)
+    if not (home / "node_modules").exists():
+        install = [npm, "ci", "--silent", "--ignore-scripts", "--no-audit", "--no-fund"]
+        subprocess.run(install, cwd=home, check=True, timeout=INSTALL_TIMEOUT_S)
+    return [node, str(home / f"{name}.mjs")]
+
+
+def _run(name: str, command: list[str]) -> dict[str, str]:
     """Return the calls of a client with what went wrong, "" where nothing did."""
     results: dict[str, str] = {}
     for venue in CLIENTS[name].venues:
         with _simulated(venue) as environment:
             done = subprocess.run(
-                [str(python), "-m", f"tests.sdks.clients.{name}"],
+                command,
                 cwd=ROOT,
                 env={**os.environ, **environment},
                 capture_output=True,
