@@ -88,8 +88,8 @@ def rank(
     """
     loaded = load(config, flags={"miner.top": top, "miner.preset": preset}).config
     weight = scores.weights(loaded.miner.weights, loaded.miner.preset)
-    require_venue(loaded.data_dir, venue)
     wanted = _fetched(loaded, venue, date)
+    require_venue(loaded.data_dir, venue)  # of one that only the bucket had, there are files by now
     days = choose_days(loaded.data_dir, venue, wanted)
     say_missing(wanted, [day.date for day in days])
     mined = retry_if_replaced(lambda: mine_days(days, weight))
