@@ -75,10 +75,12 @@ def compact(
     show(tables, format)
     damaged = [each for report in reports.values() for each in report.damaged]
     days = merged_days(file for report in reports.values() for file in report.merged)
-    _roll_up(layout, _every_day(layout, options) if rollups else days)
+    unmeasured = _roll_up(layout, _every_day(layout, options) if rollups else days)
     if damaged:
         stay = "1 hour stays as it is" if len(damaged) == 1 else f"{len(damaged)} hours stay as they are"
         raise IntegrityError(f"{stay}: {damaged[0]}")
+    for line in unmeasured:
+        say(line)
 
 
 def _days(data_dir: Path, venue: str | None, asked: str) -> Sequence[str]:
@@ -98,12 +100,15 @@ def _every_day(layout: Layout, options: CompactOptions) -> list[tuple[VenueName,
     ]
 
 
-def _roll_up(layout: Layout, days: Iterable[tuple[VenueName, str]]) -> None:
+def _roll_up(layout: Layout, days: Iterable[tuple[VenueName, str]]) -> list[str]:
+    """Measure the merged hours of ``days``; return of which days that was not possible, and why."""
+    failed = []
     for venue, date in days:
         try:
             roll_up_day(layout.data_dir, venue, date)
         except (ConfigError, IntegrityError) as error:
-            say(f"no roll-ups of {venue} {date}: {error}")
+            failed.append(f"no roll-ups of {venue} {date}: {error}")
+    return failed
 
 
 def _merged_table(reports: dict[str, CompactReport]) -> Table:
