@@ -49,8 +49,6 @@ def reads(client: SecureClient) -> None:
     call("price", lambda: client.get_price(token_id=token, side="BUY"))
     call("midpoint", lambda: client.get_midpoint(token_id=token))
     call("spread", lambda: client.get_spread(token_id=token))
-    call("last trade", lambda: client.get_last_trade_price(token_id=token))
-    call("history", lambda: first(client.list_price_history(asset_id=token, interval="max")))
     call("trades", lambda: [first(client.list_trades(condition_id=condition))])
 
 
@@ -66,6 +64,8 @@ def trades(client: SecureClient) -> None:
     call("batch cancel", lambda: client.cancel_orders(order_ids=[each.order_id for each in batch]).canceled)
     bought = call("market order", lambda: _accepted(client.place_market_order(token_id=token, amount="10", side="BUY")))
     call("settlement", lambda: client.wait_for_order_fill_settlement(bought))
+    call("last trade", lambda: client.get_last_trade_price(token_id=token))
+    call("history", lambda: first(client.list_price_history(asset_id=token, interval="max")))
     call("fills", lambda: first(client.list_account_trades()))
     call("balance", lambda: client.get_balance_allowance(asset_type="COLLATERAL"))
     call("positions", lambda: first(client.list_positions()))
