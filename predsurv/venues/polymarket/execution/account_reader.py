@@ -11,7 +11,7 @@ from predsurv.ports import Clock
 from predsurv.venues.account_reports import AccountReport, OrderReport, PositionReport, TradeReport
 from predsurv.venues.execution.gateway import AccountChannel, AccountState
 from predsurv.venues.polymarket.account.decoder import AccountDecoder, CollateralBalance, ReportPage, read_balance
-from predsurv.venues.polymarket.execution.session import ClobSession, next_page
+from predsurv.venues.polymarket.execution.session import BALANCES, ClobSession, next_page
 from predsurv.venues.polymarket.orders.api_keys import ApiKey
 from predsurv.venues.polymarket.orders.exchanges import is_position_id
 from predsurv.venues.polymarket.wire import PING, PONG
@@ -57,7 +57,7 @@ class ClobAccountReader:
         kind = "COLLATERAL" if token is None else "CONDITIONAL-V2" if is_position_id(int(token)) else "CONDITIONAL"
         query: Query = (("asset_type", kind), ("signature_type", str(self._signature_type)))
         query += () if token is None else (("token_id", token),)
-        return read_balance(await self._session.read("/balance-allowance", query))
+        return read_balance(await self._session.read(BALANCES, query))
 
     def channel(self) -> AccountChannel:
         """Return the user channel, for one connection."""

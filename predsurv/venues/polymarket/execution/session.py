@@ -15,13 +15,17 @@ from predsurv.venues.polymarket.orders.api_keys import ApiKey
 from predsurv.venues.requests import JSON_HEADERS, Query, VenueRequest
 
 _S: Final = 1_000_000_000
-# Per signer: 40 orders a second with a burst of 60, twice that for cancels; of what is read far less is needed.
+# Per signer: 40 orders a second with a burst of 60, twice that for cancels. Per address: 500 readings of orders or of
+# trades in ten seconds, 200 of balances.
 _ORDER_TOKENS: Final = 40
 _ORDER_BURST: Final = 60
 _CANCEL_TOKENS: Final = 80
 _CANCEL_BURST: Final = 120
-_READ_TOKENS: Final = 15
-_READ_BURST: Final = 30
+_READ_TOKENS: Final = 40
+_READ_BURST: Final = 80
+_BALANCE_TOKENS: Final = 15
+_BALANCE_BURST: Final = 30
+BALANCES: Final = "/balance-allowance"
 _HOLD: Final = _S
 PAGES_MAX: Final = 200
 """Most pages that are read of one list."""
@@ -35,6 +39,7 @@ class ClobSession:
         self._orders = TokenBucket(clock, tokens=_ORDER_TOKENS, period=_S, burst=_ORDER_BURST)
         self._cancels = TokenBucket(clock, tokens=_CANCEL_TOKENS, period=_S, burst=_CANCEL_BURST)
         self._reads = TokenBucket(clock, tokens=_READ_TOKENS, period=_S, burst=_READ_BURST)
+        self._balances = TokenBucket(clock, tokens=_BALANCE_TOKENS, period=_S, burst=_BALANCE_BURST)
 
     async def send(self, request: VenueRequest) -> HttpReply:
         """Send once, and return the answer whatever its status; raises TransientError and AmbiguousError.
@@ -68,10 +73,10 @@ class ClobSession:
 
         Raises TransientError, WireError, StatusError, or PermanentError for a refused key.
         """
-        request = VenueRequest("GET", path)
+        request, limiter = VenueRequest("GET", path), self._balances if path == BALANCES else self._reads
         try:
             return await self._http.get(
-                self._base + path, params=query or None, sign=lambda: self._headers(request), limiter=self._reads
+                self._base + path, params=query or None, sign=lambda: self._headers(request), limiter=limiter
             )
         except StatusError as error:
             if error.status == 401:
