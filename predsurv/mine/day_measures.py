@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 import polars as pl
 
+from predsurv.core import native
 from predsurv.mine.day_results import DayMeasures
 from predsurv.mine.day_rollups import DayRollup
 from predsurv.mine.hour_measures import NO_BOOKS, HourMeasures, HourRows, ObservedHour, measure_hour
@@ -26,8 +27,11 @@ from predsurv.store.manifest import SealedFile
 from predsurv.store.read.verify_digests import check_listed
 from predsurv.store.schema import level_columns
 
-ROWS_PER_STEP: Final = 2_000_000
-"""Changed levels in memory at a time; a tenth as many snapshot rows."""
+ROWS_PER_STEP: Final = 2_000_000 if native.speedups is None else 5_000_000
+"""Changed levels in memory at a time, a tenth as many snapshot rows; an hour with more is read several times.
+
+Python needs more memory for each than the compiled module.
+"""
 
 _BY_HOUR: Final[tuple[Dataset, ...]] = ("snapshots", "deltas")
 _WHOLE_DAYS: Final[tuple[Dataset, ...]] = ("trades", "coverage", "lifecycle")
