@@ -40,7 +40,7 @@ def period_totals(sampled: pl.LazyFrame, counted: Sequence[str] = COUNTED) -> pl
         (pl.col("seconds") / chance).sum().over("period", "by_lot").alias("observed"),
     ).with_columns(pl.when(pl.col("observed") > 0).then(pl.col("planned") / pl.col("observed")).alias("filling"))
     scaled = filled.with_columns((pl.col(name) * pl.col("filling") / chance).alias(name) for name in counted)
-    total = [pl.col(name).sum().alias(name) for name in counted]
+    total = [pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name) for name in counted]
     variance = [_variance(name).alias(f"{name}_var") for name in counted]
     return (
         scaled.group_by("period")
@@ -69,10 +69,19 @@ def _variance(name: str) -> pl.Expr:
 
 
 def summed(periods: pl.LazyFrame, counted: Sequence[str] = COUNTED) -> pl.DataFrame:
-    """Return a row per ``total`` of ``period_totals``: ``estimate``, ``standard_error``, ``low``, ``high``."""
-    sums = periods.select(pl.col(name, f"{name}_var").sum() for name in counted).collect()
-    rows = []
+    """Return a row per ``total`` of ``period_totals``: ``estimate``, ``standard_error``, ``low``, ``high``.
+
+    All but the name are null for what was observed in no period.
+    """
+    sums = periods.select(
+        pl.col(*counted).count().name.suffix("_n"), pl.col(*counted, *(f"{name}_var" for name in counted)).sum()
+    ).collect()
+    rows: list[tuple[str, float | None, float | None, float | None, float | None]] = []
     for name in counted:
+        if not sums[f"{name}_n"].item():
+            rows.append((name, None, None, None, None))
+            continue
         estimate, error = sums[name].item(), max(0.0, sums[f"{name}_var"].item()) ** 0.5
         rows.append((name, estimate, error, max(0.0, estimate - Z_95 * error), estimate + Z_95 * error))
-    return pl.DataFrame(rows, schema=["total", "estimate", "standard_error", "low", "high"], orient="row")
+    kinds = dict.fromkeys(("estimate", "standard_error", "low", "high"), pl.Float64)
+    return pl.DataFrame(rows, schema={"total": pl.String, **kinds}, orient="row")

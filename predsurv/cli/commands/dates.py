@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from predsurv.api.times import to_ns
-from predsurv.cli.commands.bucket import fetch
+from predsurv.cli.commands.bucket import fetch, fetch_day
 from predsurv.cli.output.render import say
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError
@@ -55,6 +55,17 @@ def say_missing(wanted: Sequence[str] | None, there: Collection[str]) -> None:
     """Name on stderr the days of ``wanted`` (YYYY-MM-DD, in order; None: nothing was named) that are not ``there``."""
     if missing := [day for day in wanted or () if day not in there]:
         say(f"not recorded: {day_ranges(missing)}")
+
+
+def fetched_days(config: Config, venue: str | None, date: str | None) -> Sequence[str] | None:
+    """Return the days that ``date`` names, after they were fetched from the bucket, if there is one; None for None."""
+    if date is None:
+        fetch_day(config, venue, None)
+        return None
+    days = span_of(date).dates()
+    for each in days:
+        fetch_day(config, venue, each)
+    return days
 
 
 async def fetch_days(config: Config, venue: VenueName, span: ReplaySpan) -> None:

@@ -7,17 +7,17 @@ from typing import Annotated, Any, Final
 import polars as pl
 import typer
 
-from predsurv.cli.commands.bucket import fetch_day
-from predsurv.cli.commands.dates import say_missing, span_of
+from predsurv.cli.commands.dates import fetched_days, say_missing, span_of
 from predsurv.cli.commands.mine_episodes import episodes
 from predsurv.cli.commands.mine_published import tables
+from predsurv.cli.commands.mine_totals import totals
 from predsurv.cli.commands.venue_names import require_venue
 from predsurv.cli.default_command import DefaultCommandGroup
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.columns import span, volume
 from predsurv.cli.output.mine_tables import NS_SECOND, every_statistic, explanation, labels_of, observed, ranking
 from predsurv.cli.output.render import near, say, show
-from predsurv.config import Config, load
+from predsurv.config import load
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 from predsurv.mine import scores
@@ -39,19 +39,22 @@ PERIODS_SHOWN: Final = 12
 
 
 class _MineGroup(DefaultCommandGroup):
-    """``--tables`` anywhere is the command ``tables``."""
+    """``--tables`` anywhere is the command ``tables``, and ``--totals`` the command ``totals``."""
 
     default = "rank"
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the arguments, with the command before them that they mean."""
-        rest = [word for word in args if word != "--tables"]
-        return super().parse_args(ctx, args if rest == args else ["tables", *rest])
+        for command in ("tables", "totals"):
+            if f"--{command}" in args:
+                return super().parse_args(ctx, [command, *(word for word in args if word != f"--{command}")])
+        return super().parse_args(ctx, args)
 
 
 mine = typer.Typer(cls=_MineGroup, rich_markup_mode=None, add_completion=False)
 mine.command("episodes")(episodes)
 mine.command("tables")(tables)
+mine.command("totals")(totals)
 
 Preset = Annotated[
     str | None, typer.Option("--preset", metavar="NAME", help=f"Weights of the score: {', '.join(scores.PRESETS)}.")
@@ -84,11 +87,12 @@ def rank(
     """Rank the markets of a day, or of several, by what happened in them; write each day's statistics.
 
     'mine VENUE DATE' is short for it. 'mine explain MARKET' tells why one ranks where it does, 'mine episodes' when a
-    set of markets paid more than it cost, 'mine tables' how all this compares with what research has published.
+    set of markets paid more than it cost, 'mine tables' how all this compares with what research has published, 'mine
+    totals' what happened at the whole venue.
     """
     loaded = load(config, flags={"miner.top": top, "miner.preset": preset}).config
     weight = scores.weights(loaded.miner.weights, loaded.miner.preset)
-    wanted = _fetched(loaded, venue, date)
+    wanted = fetched_days(loaded, venue, date)
     require_venue(loaded.data_dir, venue)  # of one that only the bucket had, there are files by now
     days = choose_days(loaded.data_dir, venue, wanted)
     say_missing(wanted, [day.date for day in days])
@@ -131,17 +135,6 @@ def explain(
         show(explanation(found, parts(found, weight), shown), format)
         if len(shown) < len(recorded):
             say(f"{len(recorded) - len(shown):,} earlier periods: --format json has them")
-
-
-def _fetched(loaded: Config, venue: str | None, date: str | None) -> Sequence[str] | None:
-    """Return the days that ``date`` names, after they were fetched from the bucket, if there is one."""
-    if date is None:
-        fetch_day(loaded, venue, None)
-        return None
-    days = span_of(date).dates()
-    for each in days:
-        fetch_day(loaded, venue, each)
-    return days
 
 
 def _chosen(mined: MiningResult, sort: str | None, category: str | None) -> pl.DataFrame:
