@@ -14,6 +14,7 @@ ALLOWED = {
     "predsurv/": (),
     "tests/kit/": ("tests.kit",),
     "tests/proofs/": ("tests.kit", "tests.proofs"),
+    "tests/sdks/": ("tests.sdks",),  # programs for the environments of the clients
     "tests/contract/": ("tests.kit", "tests.contract"),  # the laws, which the tests of each venue inherit
     "tests/data/": ("tests.kit", "tests.data"),  # programs that write payloads
     "tests/architecture/": ("tests.kit", "tests.data"),
