@@ -122,6 +122,8 @@ class KalshiRest:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
             _logger.warning("%s: the account's request limit is not known (%s); using the anonymous one", VENUE, detail)
             return
+        if not read.refill_rate:
+            return
         share = self._budget.share
         self._budget.limiter = _bucket(self._clock, max(rate // share, 1), max(burst // share, 1))
 

@@ -179,10 +179,10 @@ class SeriesAnswer(Struct, gc=False):
 
 
 class RateLimitRow(Struct, gc=False):
-    """Tokens per second and burst; a request costs ten."""
+    """Tokens per second and burst, 0 where the venue did not tell; a request costs ten."""
 
-    refill_rate: int
-    bucket_capacity: int
+    refill_rate: int = 0
+    bucket_capacity: int = 0
 
 
 class AccountLimits(Struct, gc=False):

@@ -53,7 +53,7 @@ class KalshiSession:
             )
         limits = read_limits(await self.read("/account/limits"))
         self._reads = _bucket(self._clock, limits.read.refill_rate, limits.read.bucket_capacity)
-        if limits.write is not None:
+        if limits.write is not None and limits.write.refill_rate:
             self.writes_per_second = limits.write.refill_rate
             self._writes = _bucket(self._clock, limits.write.refill_rate, limits.write.bucket_capacity)
 

@@ -42,7 +42,7 @@ def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 def test_the_note_names_the_keys_without_effect(tmp_path: Path) -> None:
     path = tmp_path / "s.toml"
-    path.write_text("[venues.polymarket]\nsignature_type = 2\n")
+    path.write_text("[scanner]\nconcurrency = 2\n")
     note = settings(load(path, environ={}), changed=True).note
-    assert note.endswith("without effect yet: venues.polymarket.signature_type")
+    assert note.endswith("without effect yet: scanner.concurrency")
     assert all(key in settings(load(path, environ={})).note for key in RESERVED)

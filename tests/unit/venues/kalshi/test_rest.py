@@ -59,7 +59,7 @@ async def test_the_accounts_own_limit_is_kept(env: dict[str, str]) -> None:
     assert 1_900_000_000 <= pages.clock.now() - began <= 2_300_000_000, "5 at once, then 10 a second"
 
 
-@pytest.mark.parametrize("answer", [httpx.Response(404), b"<html>", {"read": {"refill_rate": "x"}}])
+@pytest.mark.parametrize("answer", [httpx.Response(404), b"<html>", {"read": {"refill_rate": "x"}}, {"read": {}}])
 async def test_without_an_answer_the_anonymous_limit_stays(env: dict[str, str], answer: object) -> None:
     pages = Pages(account__limits=[answer], markets=[{}])
     rest = pages.rest(load_signer(pages.clock, env))
