@@ -48,13 +48,19 @@ def retry_after(value: str | None, now: int) -> int | None:
         return None
     if _SECONDS.match(value):
         return min(int(value) * _NS, RETRY_AFTER_MAX)
+    moment = http_date(value)
+    return None if moment is None else min(max(moment - now, 0), RETRY_AFTER_MAX)
+
+
+def http_date(value: str | None) -> int | None:
+    """Return the moment that a ``Date`` header states (ns UTC, whole seconds), None when absent or unreadable."""
     try:
-        moment = parsedate_to_datetime(value)
+        moment = parsedate_to_datetime(value or "")
     except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return min(max(int(moment.timestamp()) * _NS - now, 0), RETRY_AFTER_MAX)
+    return int(moment.timestamp()) * _NS
 
 
 def display_url(url: str) -> str:

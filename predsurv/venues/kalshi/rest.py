@@ -5,13 +5,12 @@ Catalogue and polling share one request limit and one explanation of a refused k
 
 import asyncio
 import logging
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from predsurv.core.errors import AmbiguousError, PermanentError, TransientError, WireError
 from predsurv.core.text import sanitise
 from predsurv.net.http import Http, Params, StatusError
+from predsurv.net.http_errors import http_date
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Clock
 from predsurv.venues.kalshi.auth import KEY_ID, RequestSigner
@@ -131,12 +130,10 @@ class KalshiRest:
         """Return how far this clock is ahead of the venue's in ns, to a second; None when unknown."""
         try:
             reply = await self._http.send_once("GET", f"{self._base}/exchange/status")
-            moment = parsedate_to_datetime(reply.headers.get("Date", ""))
-        except (TransientError, AmbiguousError, PermanentError, ValueError):
+        except (TransientError, AmbiguousError, PermanentError):
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return self._clock.now() - int(moment.timestamp()) * _S
+        moment = http_date(reply.headers.get("Date"))
+        return None if moment is None else self._clock.now() - moment
 
 
 def _bucket(clock: Clock, per_second: int, burst: int) -> TokenBucket:

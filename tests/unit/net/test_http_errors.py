@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.net.http_errors import RETRY_AFTER_MAX, display_url, error_text, retry_after, summary
+from predsurv.net.http_errors import RETRY_AFTER_MAX, display_url, error_text, http_date, retry_after, summary
 
 S = 1_000_000_000
 NOW = 1_445_412_480 * S  # Wed, 21 Oct 2015 07:28:00 GMT
@@ -74,3 +74,20 @@ def test_an_error_text_is_never_empty() -> None:
     assert error_text(TimeoutError()) == "timed out"
     assert error_text(KeyError()) == "KeyError"
     assert error_text(ValueError("a\nb\x1b")) == "a b"
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("Mon, 01 Jan 2024 00:00:00 GMT", 1_704_067_200_000_000_000),
+        ("Mon, 01 Jan 2024 00:00:00 -0000", 1_704_067_200_000_000_000),
+        ("Mon, 01 Jan 2024 01:00:00 +0100", 1_704_067_200_000_000_000),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999", None),
+        ("Mon, 01 Jan 99999 00:00:00 GMT", None),
+        ("yesterday", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_date_is_read_or_absent(value: str | None, moment: int | None) -> None:
+    assert http_date(value) == moment

@@ -77,12 +77,12 @@ class KalshiGateway:
         if command.tif in RESTING:
             ends = now + LIFE if command.expires is None else min(command.expires, now + LIFE)
             sent = replace(command, tif="gtd", expires=ends)
-        body = order_body(sent, market, now=now)
         level = yes_order(command)
-        if isinstance(body, OrderRefusal):
-            return body
         if isinstance(level, OrderRefusal):
             return level
+        body = order_body(sent, market, now=now)
+        if isinstance(body, OrderRefusal):
+            return body
         if ends is not None:
             self._renewed[command.client_order_id] = _Renewed(level, market, ends, command.expires)
         return PreparedOrder(command, place_order(body), None, ends)

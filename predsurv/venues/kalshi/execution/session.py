@@ -4,13 +4,11 @@ The only module that sends them.
 """
 
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from predsurv.core.errors import PermanentError, SafetyError, TransientError
 from predsurv.net.http import Http, HttpReply, StatusError
-from predsurv.net.http_errors import retry_after
+from predsurv.net.http_errors import http_date, retry_after
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Clock
 from predsurv.venues.kalshi.auth import KEY_ID, RequestSigner
@@ -109,13 +107,10 @@ class KalshiSession:
     async def _skew(self) -> int:
         before = self._clock.now()
         reply = await self._http.send_once("GET", f"{self._base}/exchange/status")
-        try:
-            moment = parsedate_to_datetime(reply.headers.get("Date", ""))
-        except ValueError:
-            raise TransientError(f"kalshi does not say what time it is: HTTP {reply.status}; try later") from None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return (before + self._clock.now()) // 2 - (int(moment.timestamp()) * _S + _HALF)
+        moment = http_date(reply.headers.get("Date"))
+        if moment is None:
+            raise TransientError(f"kalshi does not say what time it is: HTTP {reply.status}; try later")
+        return (before + self._clock.now()) // 2 - (moment + _HALF)
 
 
 def _bucket(clock: Clock, rate: int, capacity: int) -> TokenBucket:

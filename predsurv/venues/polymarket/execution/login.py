@@ -4,13 +4,12 @@ An API key is derived before one is made, and is kept in memory only.
 """
 
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError, PermanentError, SafetyError, TransientError
 from predsurv.net.http import Http, HttpReply
-from predsurv.net.http_errors import summary
+from predsurv.net.http_errors import http_date, summary
 from predsurv.ports import Clock
 from predsurv.venues.polymarket.orders.api_keys import CREATE_KEY, DERIVE_KEY, ApiKey, login_headers, read_api_key
 from predsurv.venues.polymarket.orders.ethereum_key import PRIVATE_KEY, EthereumKey, checksummed, load_key
@@ -76,11 +75,10 @@ async def clock_skew(base: str, http: Http, clock: Clock) -> int:
     text = reply.body.strip().strip(b'"')
     if reply.status == 200 and text.isdigit() and len(text) <= 12:
         return middle - (int(text) * _S + _HALF)  # it states whole seconds, cut
-    try:
-        moment = parsedate_to_datetime(reply.headers.get("Date", ""))
-    except ValueError:
-        raise TransientError(f"polymarket does not say what time it is: HTTP {reply.status}; try later") from None
-    return middle - (int(moment.timestamp()) * _S + _HALF)
+    moment = http_date(reply.headers.get("Date"))
+    if moment is None:
+        raise TransientError(f"polymarket does not say what time it is: HTTP {reply.status}; try later")
+    return middle - (moment + _HALF)
 
 
 async def _ask(base: str, http: Http, request: VenueRequest, key: EthereumKey, clock: Clock) -> HttpReply:
