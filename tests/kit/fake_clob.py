@@ -71,6 +71,7 @@ class FakeClob:
         self.orders: dict[str, FakeOrder] = {}
         self.trades: list[FakeTrade] = []
         self.cash = 1_000 * MICROS
+        self.allowances: dict[str, str] = {}
         self.shares: Counter[str] = Counter()
         self.faults: deque[str] = deque()
         self.requests: list[tuple[str, str]] = []
@@ -308,7 +309,7 @@ class FakeClob:
 
     def _balance(self, request: ServerRequest) -> ServerResponse:
         token = request.query.get("token_id", [""])[0]
-        return _json(200, {"balance": str(self.shares[token] if token else self.cash), "allowances": {}})
+        return _json(200, {"balance": str(self.shares[token] if token else self.cash), "allowances": self.allowances})
 
     def _beat(self, request: ServerRequest) -> ServerResponse:
         given = json.loads(request.body)["heartbeat_id"]

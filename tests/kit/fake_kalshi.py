@@ -51,6 +51,7 @@ class FakeKalshi:
         self.orders: dict[str, KalshiOrder] = {}
         self.fills: list[dict[str, Any]] = []
         self.cash = 1_000 * MICROS
+        self.shards: dict[int, int] = {}
         self.positions: Counter[str] = Counter()
         self.faults: deque[str] = deque()
         self.meets: deque[int] = deque()
@@ -213,7 +214,9 @@ class FakeKalshi:
         return _json(200, _LIMITS)
 
     def _balance(self, _: ServerRequest) -> ServerResponse:
-        return _json(200, {"balance": self.cash // 10_000, "balance_dollars": _text(self.cash)})
+        shards = [{"exchange_index": name, "balance": _text(cash)} for name, cash in self.shards.items()]
+        body = {"balance": self.cash // 10_000, "balance_dollars": _text(self.cash), "balance_breakdown": shards}
+        return _json(200, body)
 
     def _list(self, request: ServerRequest) -> ServerResponse:
         status = request.query.get("status", [None])[0]
