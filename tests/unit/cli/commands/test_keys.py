@@ -51,11 +51,7 @@ def checked(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> d
 def test_a_good_key_of_polymarket_has_nothing_in_the_way(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fake = FakeClob(
-        Answering(
-            {"/v1/user/rate-limit-tier": b'{"tier":"gold"}', "/auth/ban-status/closed-only": b'{"closed_only":0}'}
-        )
-    )
+    fake = FakeClob(Answering({"/v1/user/rate-limit-tier": b'{"tier":"gold"}', CLOSED_ONLY: b'{"closed_only":false}'}))
     fake.allowances = {STANDARD.address: str(2**256 - 1), NEG_RISK.address: "5000000"}
     with served(fake, monkeypatch):
         facts = checked(capsys, *POLYMARKET)
