@@ -105,7 +105,7 @@ PIN = $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
 lock: ## pin every dependency anew, with hashes (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv: install it with $(BIN)/python -m pip install uv" >&2; exit 2; }
 	@$(COMPILE) --output-file requirements.lock
-	@$(COMPILE) --extra dev --extra s3 --extra sql --extra live --constraints requirements.lock --output-file requirements-dev.lock
+	@$(COMPILE) --extra dev --extra s3 --extra sql --extra live --extra cluster --constraints requirements.lock --output-file requirements-dev.lock
 	@$(PIN) --group servers --output-file requirements-servers.lock
 
 clean: ## remove caches and build results; .venv and data stay

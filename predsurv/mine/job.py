@@ -1,6 +1,6 @@
 """Mine a venue's day, or a range of them: from recorded files to one row of scored statistics per instrument."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,18 +55,21 @@ def mine(day: MiningDay, weight: Mapping[str, float], rows_per_step: int = ROWS_
 
 
 def mine_days(
-    days: Sequence[MiningDay], weight: Mapping[str, float], rows_per_step: int = ROWS_PER_STEP
+    days: Sequence[MiningDay],
+    weight: Mapping[str, float],
+    rows_per_step: int = ROWS_PER_STEP,
+    found: Iterable[DayMeasures] | None = None,
 ) -> MiningResult:
     """Compute and score the statistics of ``days`` (at least one), and write those of each of them.
 
-    ``weight`` by component adds up to 1 (``scores.weights``).
+    ``weight`` by component adds up to 1 (``scores.weights``). ``found``: what was measured of each elsewhere, in order.
     Raises ConfigError when nothing was recorded on one, IntegrityError when a day has no coverage or a file's digest
     is wrong, FileNotFoundError when one was compacted meanwhile, OSError when a result cannot be written (the old one
     is then still there).
     """
     totals, measured, written = Totals("instrument_id"), list[DayMeasures](), list[tuple[pl.DataFrame, Path]]()
-    for day in days:
-        each = measure_day(day, rows_per_step)
+    found = (measure_day(day, rows_per_step) for day in days) if found is None else found
+    for day, each in zip(days, found, strict=True):
         totals.add(each.measures)
         measured.append(each)
         own = _scored(each.measures, day, weight)

@@ -24,7 +24,7 @@ class KeyDigest:
     """Adds up what a key is made of, in order."""
 
     def __init__(self) -> None:
-        self._state = blake2b(_program().encode(), digest_size=_DIGEST_BYTES)
+        self._state = blake2b(program_digest().encode(), digest_size=_DIGEST_BYTES)
 
     def add_text(self, text: str) -> None:
         """Add a text."""
@@ -71,7 +71,7 @@ def file_lines(layout: Layout, files: Iterable[Path], sealed: Mapping[str, Seale
 
 
 @cache
-def _program() -> str:
+def program_digest() -> str:
     """Return a digest of the sources that measure, and of the compiled module that does it."""
     state = blake2b(digest_size=_DIGEST_BYTES)
     compiled = [] if native.speedups is None else [Path(str(native.speedups.__file__))]

@@ -51,6 +51,7 @@ at the best price that would have been filled within a minute · foresight: how 
 FROM_TRADES: Final = frozenset({"trading", "earning", "filling"})
 """Components whose evidence is the time in which trades were observed."""
 
+_PERCENTILE_DIGITS: Final = 12
 SMALLER: Final = frozenset({"tightness", "cheapness"})
 """Components of which less is better: they are ranked by the negative."""
 
@@ -92,7 +93,8 @@ def scored(stats: pl.LazyFrame, weight: Mapping[str, float]) -> pl.LazyFrame:
 
 def _percentile(name: str, observed: pl.Expr) -> pl.Expr:
     known = pl.when(observed).then(COMPONENTS[name].fill_nan(None))
-    share = (known.rank("average") - 0.5) / known.count()
+    # polars divides by a scalar as by its reciprocal, and by a column exactly: which it is depends on its threads.
+    share = ((known.rank("average") - 0.5) / known.count()).round(_PERCENTILE_DIGITS)
     return share if name in SIGNED else pl.when(known == 0).then(0.0).otherwise(share)
 
 

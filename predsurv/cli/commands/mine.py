@@ -8,6 +8,7 @@ import polars as pl
 import typer
 
 from predsurv.cli.commands.dates import fetched_days, say_missing, span_of
+from predsurv.cli.commands.mine_cluster import Address, Engine, cluster_address, listed_days, measured_there
 from predsurv.cli.commands.mine_episodes import episodes
 from predsurv.cli.commands.mine_published import tables
 from predsurv.cli.commands.mine_totals import totals
@@ -83,6 +84,8 @@ def rank(
     ] = None,
     preset: Preset = None,
     html: Annotated[bool, typer.Option("--html", help="Write report.html beside the statistics too.")] = False,
+    engine: Engine = "local",
+    address: Address = None,
 ) -> None:
     """Rank the markets of a day, or of several, by what happened in them; write each day's statistics.
 
@@ -92,14 +95,16 @@ def rank(
     """
     loaded = load(config, flags={"miner.top": top, "miner.preset": preset}).config
     weight = scores.weights(loaded.miner.weights, loaded.miner.preset)
-    wanted = fetched_days(loaded, venue, date)
+    cluster = cluster_address(loaded, engine, address, html=html)
+    wanted = fetched_days(loaded, venue, date) if cluster is None else listed_days(loaded, venue, date)
     require_venue(loaded.data_dir, venue)  # of one that only the bucket had, there are files by now
     days = choose_days(loaded.data_dir, venue, wanted)
     say_missing(wanted, [day.date for day in days])
-    mined = retry_if_replaced(lambda: mine_days(days, weight))
+    found = None if cluster is None else measured_there(loaded, cluster, days)
+    mined = retry_if_replaced(lambda: mine_days(days, weight, found=found))
     best = _chosen(mined, sort, category).head(loaded.miner.top).to_dicts()
     names = [row["instrument_id"] for row in best]
-    lines = retry_if_replaced(lambda: mid_lines(days, names, PATH_BINS))
+    lines = retry_if_replaced(lambda: mid_lines(days, names, PATH_BINS)) if found is None or not loaded.bucket else {}
     show(ranking(mined, best, lines, weight) if format == "table" else every_statistic(mined, best, lines), format)
     if format != "table":
         for note in notes(mined):

@@ -1,0 +1,118 @@
+"""Measure days on a dask cluster: the only user of ``distributed``, an optional dependency.
+
+A task is a day of a venue. A worker reads the day itself, from the bucket or from a folder that it shares, and measures
+it with the function that a single machine uses; what it found comes back and is added up here, oldest day first. So the
+result is the same to the last digit on any number of workers, and when one of them dies in the middle its days are
+measured by another. Workers of another version, or with other sources, are refused before anything is asked of them.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from predsurv import __version__
+from predsurv.core.errors import ConfigError, SafetyError, TransientError
+from predsurv.core.ids import VenueName
+from predsurv.core.text import sanitise
+from predsurv.mine.day_measures import measure_day
+from predsurv.mine.day_results import DayMeasures
+from predsurv.mine.recorded_days import MiningDay
+from predsurv.mine.rollup_keys import program_digest
+from predsurv.store.layout import Layout
+from predsurv.store.remote.download import DownloadRequest, fetch_missing
+from predsurv.store.remote.object_store import Bucket, BucketLocation, open_bucket
+
+CONNECT_SECONDS_MAX: Final = 20.0
+_MISSING: Final = "a cluster needs dask: install predsurv[cluster]"
+_TRIES: Final = 3
+"""How often a day is begun again whose worker died."""
+
+Progress = Callable[[int, int], None]
+"""Told how many days are measured, of how many."""
+
+
+class WorkerData(NamedTuple):
+    """Where workers read: ``bucket``, or else ``data_dir``, which each of them has to have under that path."""
+
+    data_dir: Path
+    bucket: BucketLocation | None = None
+
+
+class Program(NamedTuple):
+    """Which predsurv a worker runs."""
+
+    version: str
+    digest: str
+
+
+def measure_on_cluster(
+    address: str, data: WorkerData, days: Sequence[MiningDay], progress: Progress = lambda *_: None
+) -> list[DayMeasures]:
+    """Return what was measured of each of ``days``, in their order, by the cluster whose scheduler is at ``address``.
+
+    Raises ConfigError without dask or workers, SafetyError when a worker runs another predsurv, TransientError when the
+    scheduler does not answer or workers keep dying, and what ``measure_day`` raises.
+    """
+    distributed = _distributed()
+    try:
+        client = distributed.Client(address, timeout=CONNECT_SECONDS_MAX, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise TransientError(f"no dask scheduler answers at {sanitise(address, 80)}: {_line(error)}") from None
+    with client:
+        _require_same_program(client.run(_program), address)
+        dates = tuple(day.date for day in days)
+        futures = [
+            client.submit(_measure, data, day.venue, day.date, dates, pure=False, retries=_TRIES) for day in days
+        ]
+        progress(0, len(days))
+        try:
+            for done, _ in enumerate(distributed.as_completed(futures, loop=client.loop), 1):
+                progress(done, len(days))
+            return list(client.gather(futures))
+        except distributed.KilledWorker as error:
+            raise TransientError(f"workers of {sanitise(address, 80)} die while they measure: {_line(error)}") from None
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError:
+        raise ConfigError(_MISSING) from None
+    return distributed
+
+
+def _program() -> Program:
+    return Program(__version__, program_digest())
+
+
+def _require_same_program(workers: dict[str, Program], address: str) -> None:
+    if not workers:
+        raise ConfigError(f"the dask scheduler at {sanitise(address, 80)} has no worker")
+    own = _program()
+    for worker, program in sorted(workers.items()):
+        if program != own:
+            kind = f"predsurv {sanitise(program.version, 20)}"
+            other = kind if program.version != own.version else f"{kind} of other sources"
+            raise SafetyError(
+                f"{sanitise(worker, 80)} runs {other}, this is {own.version}: install the same everywhere"
+            )
+
+
+def _measure(data: WorkerData, venue: VenueName, date: str, dates: Sequence[str]) -> DayMeasures:
+    if data.bucket is None:
+        return measure_day(MiningDay(data.data_dir, venue, date))
+    with tempfile.TemporaryDirectory(prefix="predsurv-") as folder:
+        asyncio.run(_fetch(open_bucket(data.bucket), Layout(Path(folder)), venue, date, dates))
+        return measure_day(MiningDay(Path(folder), venue, date))
+
+
+async def _fetch(bucket: Bucket, layout: Layout, venue: VenueName, date: str, dates: Sequence[str]) -> None:
+    """Download a day, and the lists of all ``dates``: one machine that mines them has those too."""
+    await fetch_missing(bucket, layout, DownloadRequest(venue=venue, dates=(date,)))
+    await fetch_missing(bucket, layout, DownloadRequest(venue=venue, dates=dates, datasets=(), universe=True))
+
+
+def _line(error: BaseException) -> str:
+    return sanitise(" ".join(str(error).split()), 200) or type(error).__name__
