@@ -93,7 +93,7 @@ def scored(stats: pl.LazyFrame, weight: Mapping[str, float]) -> pl.LazyFrame:
 
 def _percentile(name: str, observed: pl.Expr) -> pl.Expr:
     known = pl.when(observed).then(COMPONENTS[name].fill_nan(None))
-    # polars divides by a scalar as by its reciprocal, and by a column exactly: which it is depends on its threads.
+    # polars divides by a scalar as by its reciprocal, and by a column exactly: last digits differed from run to run.
     share = ((known.rank("average") - 0.5) / known.count()).round(_PERCENTILE_DIGITS)
     return share if name in SIGNED else pl.when(known == 0).then(0.0).otherwise(share)
 
