@@ -42,7 +42,7 @@ WEIGHT = scores.weights({}, "research")
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
 def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    options: dict[str, Any] = {"dashboard_address": None, "threads_per_worker": 1, "host": "127.0.0.1"}
+    options: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "threads_per_worker": 1, "host": "127.0.0.1"}
     credentials = {"AWS_ACCESS_KEY_ID": "anybody", "AWS_SECRET_ACCESS_KEY": "CANARY"}  # workers read the bucket
     with distributed.LocalCluster(n_workers=request.param, processes=True, env=credentials, **options) as running:
         yield running.scheduler_address

@@ -1,6 +1,6 @@
 """``predsurv mine``: compute statistics of recorded days and rank instruments; ``mine explain``: why one ranks so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -18,7 +18,7 @@ from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.columns import span, volume
 from predsurv.cli.output.mine_tables import NS_SECOND, every_statistic, explanation, labels_of, observed, ranking
 from predsurv.cli.output.render import near, say, show
-from predsurv.config import load
+from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 from predsurv.mine import scores
@@ -27,7 +27,7 @@ from predsurv.mine.job import MiningResult, mine_days
 from predsurv.mine.mid_lines import MidLines, mid_lines, observed_mids
 from predsurv.mine.notes import notes
 from predsurv.mine.published import trade_outcomes
-from predsurv.mine.recorded_days import choose_days
+from predsurv.mine.recorded_days import MiningDay, choose_days
 from predsurv.mine.report.contents import UNKNOWN, MidPath, ReportRow, StatsReport
 from predsurv.mine.report.index import write_index
 from predsurv.mine.report.page import page
@@ -71,8 +71,8 @@ def rank(
     ] = None,
     config: ConfigFile = None,
     format: OutputFormat = "table",
-    *,
     top: Annotated[int | None, typer.Option("--top", min=1, metavar="N", help="How many to show.")] = None,
+    *,
     sort: Annotated[
         str | None,
         typer.Option(
@@ -96,10 +96,7 @@ def rank(
     loaded = load(config, flags={"miner.top": top, "miner.preset": preset}).config
     weight = scores.weights(loaded.miner.weights, loaded.miner.preset)
     cluster = cluster_address(loaded, engine, address, html=html)
-    wanted = fetched_days(loaded, venue, date) if cluster is None else listed_days(loaded, venue, date)
-    require_venue(loaded.data_dir, venue)  # of one that only the bucket had, there are files by now
-    days = choose_days(loaded.data_dir, venue, wanted)
-    say_missing(wanted, [day.date for day in days])
+    days = _days(loaded, venue, date, listed_days if cluster else fetched_days)
     found = None if cluster is None else measured_there(loaded, cluster, days)
     mined = retry_if_replaced(lambda: mine_days(days, weight, found=found))
     best = _chosen(mined, sort, category).head(loaded.miner.top).to_dicts()
@@ -140,6 +137,16 @@ def explain(
         show(explanation(found, parts(found, weight), shown), format)
         if len(shown) < len(recorded):
             say(f"{len(recorded) - len(shown):,} earlier periods: --format json has them")
+
+
+def _days(
+    loaded: Config, venue: str | None, date: str | None, fetch: Callable[..., Sequence[str] | None]
+) -> list[MiningDay]:
+    wanted = fetch(loaded, venue, date)
+    require_venue(loaded.data_dir, venue)  # of one that only the bucket had, there are files by now
+    days = choose_days(loaded.data_dir, venue, wanted)
+    say_missing(wanted, [day.date for day in days])
+    return days
 
 
 def _chosen(mined: MiningResult, sort: str | None, category: str | None) -> pl.DataFrame:
