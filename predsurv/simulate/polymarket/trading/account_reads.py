@@ -54,15 +54,17 @@ class AccountReads:
         """Return a page of the trades, newest first."""
         wanted = _wanted(request, ("id", "market", "asset_id", "maker_address"))
         after, before = (_seconds(request, name) for name in ("after", "before"))
-        found: list[SettlingTrade] = []
+        found: list[tuple[SettlingTrade, str]] = []
         for trade in reversed(self._desk.matching.settlement.trades.values()):
-            if not any(order.entered.key.address == key.address for order in trade.orders()):
+            owners = [order.entered.key.key for order in trade.orders() if order.entered.key.address == key.address]
+            if not owners:
                 continue
             second = trade.matched_at // _NS_PER_S
             if (after is not None and second <= after) or (before is not None and second >= before):
                 continue
-            found.append(trade)
-        rows = [row for row in (trade_row(trade, key.key) for trade in found) if _fits(wanted, row)]
+            # An account may have several keys: the row is the one of the key that its order came with.
+            found.append((trade, key.key if key.key in owners else owners[0]))
+        rows = [row for row in (trade_row(trade, owner) for trade, owner in found) if _fits(wanted, row)]
         return _page(rows, request, lambda row: row)
 
     def balance(self, request: ServerRequest, key: IssuedKey) -> ServerResponse:
