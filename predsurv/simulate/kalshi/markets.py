@@ -163,10 +163,8 @@ class KalshiMarkets:
             return
         match event:
             case BookDelta():
-                ticker = self._tickers.get(event.key)
-                if ticker is not None:
-                    stamp = event.ts_venue or event.ts_recv
-                    yield from self._set_level(ticker, event.side, event.price, event.size, stamp)
+                stamp = event.ts_venue or event.ts_recv
+                yield from self._set_level(self._tickers[event.key], event.side, event.price, event.size, stamp)
             case BookSnapshot():
                 yield from self._replace_book(event)
             case Trade():
@@ -179,7 +177,7 @@ class KalshiMarkets:
                 pass
 
     def _trades(self, event: BookDelta | BookSnapshot | Trade) -> bool:
-        """Return whether the market of ``event`` was open at its time."""
+        """Return whether the market of ``event`` is listed and was open at its time."""
         ticker = self._tickers.get(event.key)
         if ticker is None or not self.trading.is_open:
             return False
@@ -206,9 +204,7 @@ class KalshiMarkets:
         yield channel_message(BOOKS, ticker, "orderbook_delta", body)
 
     def _replace_book(self, event: BookSnapshot) -> Iterator[ChannelMessage]:
-        ticker = self._tickers.get(event.key)
-        if ticker is None:
-            return
+        ticker = self._tickers[event.key]
         book = self.books[ticker]
         new: dict[tuple[Side, int], int] = {("bid", price): size for price, size in event.bids}
         new |= {("ask", price): size for price, size in event.asks}
@@ -221,9 +217,8 @@ class KalshiMarkets:
             yield from self._set_level(ticker, side, price, size, event.ts_recv)
 
     def _add_trade(self, event: Trade) -> Iterator[ChannelMessage]:
-        ticker = self._tickers.get(event.key)
-        size = event.size // _HUNDREDTH
-        if ticker is None or not size:
+        ticker, size = self._tickers[event.key], event.size // _HUNDREDTH
+        if not size:
             return
         listed, book = self.listed[ticker], self.books[ticker]
         listed.contracts_traded += size

@@ -78,7 +78,7 @@ def resume(desk: KalshiDesk) -> None:
     """Put everything back that is still live, oldest first; what the market has come to meanwhile is met."""
     begin_instant(desk.exchange)
     for order in desk.account.live():
-        if order.resting is None:
+        if order.is_live and order.resting is None:  # one before it may have ended its group
             desk.match(order)
 
 

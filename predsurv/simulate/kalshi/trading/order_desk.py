@@ -81,7 +81,9 @@ class KalshiDesk:
                 ends = max(request.expiration * _NS_PER_S, self.exchange.now + 1)
                 self.exchange.schedule(ends, lambda now: self._expire(order, now))
         self.on_order(order)
-        self._count(order, order.filled - filled_before)
+        group = self._reached(order, order.filled - filled_before)
+        if group is not None:
+            trigger_group(self, group)
 
     def withdraw(self, order: KalshiOrder, reason: str) -> int:
         """Cancel what rests of an order; return by how many contracts (hundredths) that reduced it."""
@@ -105,7 +107,9 @@ class KalshiDesk:
         if not known.remaining:
             self._end(known, "executed", "Trade")
         self.on_order(known)
-        self._count(known, match.size // HUNDREDTH)
+        group = self._reached(known, match.size // HUNDREDTH)
+        if group is not None:  # the taker still goes through the book, which nobody may change meanwhile
+            self.exchange.schedule(self.exchange.now + 1, lambda _: _trigger_due(self, group))
 
     def on_removed(self, order: BookOrder, reason: str) -> None:
         """End an order that the exchange took out of the book."""
@@ -125,11 +129,10 @@ class KalshiDesk:
         order.reason = "Trade"
         self.on_fill(fill)
 
-    def _count(self, order: KalshiOrder, count: int) -> None:
-        """Count what of an order was matched in its group, whose limit it may reach."""
+    def _reached(self, order: KalshiOrder, count: int) -> KalshiOrderGroup | None:
+        """Count what of an order was matched in its group; return the group when that reaches its limit."""
         group = self.groups.get(order.request.group)
-        if group is not None and count and group.match(count, self.exchange.now):
-            trigger_group(self, group)
+        return group if group is not None and count and group.match(count, self.exchange.now) else None
 
     def _expire(self, order: KalshiOrder, now: int) -> None:
         if order.is_live and order.request.expiration * _NS_PER_S <= now:
@@ -148,6 +151,12 @@ def trigger_group(desk: KalshiDesk, group: KalshiOrderGroup) -> None:
         if order.request.group == group.group_id:
             desk.withdraw(order, "")
     desk.on_group(group, "triggered")
+
+
+def _trigger_due(desk: KalshiDesk, group: KalshiOrderGroup) -> None:
+    """Trigger a group that reached its limit, if it was not reset or deleted since."""
+    if group.is_triggered and desk.groups.get(group.group_id) is group:
+        trigger_group(desk, group)
 
 
 def refusal(desk: KalshiDesk, order: KalshiOrder) -> OrderError | None:

@@ -8,8 +8,10 @@ from predsurv.core.num import MICROS, Price, parse_micros
 from predsurv.simulate.kalshi.trading.orders import HUNDREDTH, OrderError, OrderRequest
 
 _PRICE_UNIT: Final = 100
-_TIMES: Final = frozenset({"good_till_canceled", "immediate_or_cancel", "fill_or_kill"})
-_PREVENTIONS: Final = frozenset({"taker_at_cross", "maker"})
+_TIMES: Final = ("good_till_canceled", "immediate_or_cancel", "fill_or_kill")
+_PREVENTIONS: Final = ("taker_at_cross", "maker")
+_EXPIRATION_MAX: Final = 253_402_300_799
+"""The last second of the year 9999."""
 _REQUIRED: Final = ("ticker", "side", "count", "price", "time_in_force", "self_trade_prevention_type")
 
 
@@ -35,7 +37,7 @@ def read_order(given: dict[str, Any]) -> OrderRequest | OrderError:
         "price": price is None,
         "time_in_force": tif not in _TIMES,
         "self_trade_prevention_type": prevention not in _PREVENTIONS,
-        "expiration_time": not isinstance(expiration, int) or bool(expiration and tif != "good_till_canceled"),
+        "expiration_time": not _is_expiration(expiration, tif),
         "post_only": bool(given.get("post_only")) and tif != "good_till_canceled",
         "reduce_only": bool(given.get("reduce_only")) and tif != "immediate_or_cancel",
         "subaccount": (given.get("subaccount") or 0) != 0,
@@ -69,6 +71,10 @@ def read_price(text: object) -> Price | None:
     """Return a price (micros) of a text such as ``0.56``, None for another."""
     micros = _micros(text)
     return Price(micros) if micros and micros < MICROS and micros % _PRICE_UNIT == 0 else None
+
+
+def _is_expiration(value: object, tif: object) -> bool:
+    return isinstance(value, int) and (not value or (tif == "good_till_canceled" and value <= _EXPIRATION_MAX))
 
 
 def _micros(text: object) -> int:

@@ -22,6 +22,7 @@ from predsurv.simulate.kalshi.trading.orders import HUNDREDTH, KalshiOrder, Orde
 LIMIT_MAX: Final = 1_000
 LIMIT_DEFAULT: Final = 100
 _CENT: Final = 10_000
+_DIGITS_MAX: Final = 14
 _S: Final = 1_000_000_000
 
 Query = Mapping[str, Sequence[str]]
@@ -145,22 +146,20 @@ def first(query: Query, name: str) -> str:
 def seconds(query: Query, name: str) -> int:
     """Return a time in seconds: without ``min_…`` 0, without ``max_…`` a time that never comes."""
     text = first(query, name)
-    return (
-        int(text)
-        if text.isascii() and text.isdigit() and len(text) < 14
-        else 0
-        if name.startswith("min")
-        else MICROS**3
-    )
+    return int(text) if _is_number(text) else 0 if name.startswith("min") else MICROS**3
 
 
 def page(name: str, rows: Sequence[_Row], query: Query, write: Callable[[_Row], Json]) -> RestResponse:
     """Return a page of ``rows``; the cursor is the number of the row after it."""
     limit_text, cursor = first(query, "limit"), first(query, "cursor")
-    limit = min(max(int(limit_text) if limit_text.isdigit() else LIMIT_DEFAULT, 1), LIMIT_MAX)
-    start = int(cursor) if cursor.isascii() and cursor.isdigit() and len(cursor) < 12 else 0
+    limit = min(max(int(limit_text) if _is_number(limit_text) else LIMIT_DEFAULT, 1), LIMIT_MAX)
+    start = int(cursor) if _is_number(cursor) else 0
     end = start + limit
     return ok({name: [write(row) for row in rows[start:end]], "cursor": str(end) if end < len(rows) else ""})
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < _DIGITS_MAX
 
 
 def _ahead(order: KalshiOrder) -> int:

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent, MarketResolved, Trade
+from predsurv.core.events import (
+    BookDelta,
+    BookSnapshot,
+    MarketChange,
+    MarketChangeKind,
+    MarketEvent,
+    MarketResolved,
+    Trade,
+)
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.core.market import Market
 from predsurv.core.num import Price, Size
 from predsurv.simulate.kalshi.markets import ChannelMessage, KalshiMarkets, move_close
@@ -147,3 +156,34 @@ def test_trades_are_listed_from_a_time_on() -> None:
     told(markets, *(trade(NOW + number * S) for number in range(1, 5)))
     rows = get(markets, "/markets/trades", min_ts=str(NOW // S + 3))["trades"]
     assert [row["trade_id"][:8] for row in rows] == ["00000004", "00000003"], "newest first"
+
+
+def test_what_the_venue_does_not_have_is_not_told() -> None:
+    markets = listed()
+    other = replace(trade(NOW), key=InstrumentKey(KEY.venue, MarketId("none"), InstrumentId("none")))
+    assert told(markets, other, replace(trade(NOW), size=Size(9_999))) == []
+    unknown = MarketChange(KEY.venue, KEY.market_id, None, NOW, NOW, "activated", "{}")
+    assert told(markets, unknown) == [], "without the market's new record"
+    assert not get(markets, "/markets/trades")["trades"]
+
+
+def test_a_trade_whose_taker_is_unknown_names_none() -> None:
+    (message,) = told(listed(), replace(trade(NOW), taker_side=None))
+    assert not {"taker_side", "taker_outcome_side", "taker_book_side"} & message.body.keys()
+    assert (message.body["yes_price_dollars"], message.body["count_fp"]) == ("0.4500", "1.00")
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("activated", {"market_ticker": TICKER, "event_type": "activated"}),
+        ("paused", {"market_ticker": TICKER, "event_type": "deactivated", "is_deactivated": True}),
+        ("rules", {"market_ticker": TICKER, "event_type": "metadata_updated"}),
+        ("fee", {"event_ticker": TICKER, "fee_type_override": "quadratic", "fee_multiplier_override": 1}),
+    ],
+)
+def test_a_change_is_announced_in_the_venues_words(kind: MarketChangeKind, body: dict[str, Any]) -> None:
+    change = MarketChange(KEY.venue, KEY.market_id, None, NOW, NOW, kind, "{}", market=five_minutes())
+    (message,) = told(listed(), change)
+    assert message.body == body
+    assert message.kind == ("event_fee_update" if kind == "fee" else "market_lifecycle_v2")
