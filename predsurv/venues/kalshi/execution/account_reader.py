@@ -78,12 +78,17 @@ class KalshiAccountReader:
             page = read(await self._session.read(path, asked), self._clock.now())
             found += page.reports
             if page.next_cursor is None:
-                for row in found:
-                    if isinstance(row, Malformed):
-                        raise WireError(f"a row of the account cannot be read: {row.detail}")
-                return tuple(row for row in found if isinstance(row, kind))
+                return tuple(expected(row, kind) for row in found)
             asked = (*base, ("cursor", page.next_cursor))
         raise WireError(f"{path} has more than {PAGES_MAX} pages")
+
+
+def expected(report: AccountReport, kind: type[Row]) -> Row:
+    """Return a report that is of this kind; raises WireError for one that cannot be read: nothing may be missing."""
+    if not isinstance(report, kind):
+        what = report.detail if isinstance(report, Malformed) else getattr(report, "kind", "")
+        raise WireError(f"a row of the account cannot be read: {what}")
+    return report
 
 
 class _Acknowledgement(Struct, gc=False):

@@ -22,7 +22,7 @@ from predsurv.venues.account_reports import OrderReport
 from predsurv.venues.answers import Verdict
 from predsurv.venues.execution.gateway import FoundOrder, PreparedOrder
 from predsurv.venues.kalshi.account.decoder import one_order
-from predsurv.venues.kalshi.execution.account_reader import KalshiAccountReader
+from predsurv.venues.kalshi.execution.account_reader import KalshiAccountReader, expected
 from predsurv.venues.kalshi.execution.session import KalshiSession
 from predsurv.venues.kalshi.market_parser import VENUE
 from predsurv.venues.kalshi.orders.answers import judge_cancel, judge_change, judge_order
@@ -145,8 +145,7 @@ class KalshiGateway:
                 if error.status == 404:
                     return None
                 raise
-            found = one_order(body, self._clock.now())
-            return found if isinstance(found, OrderReport) else None
+            return expected(one_order(body, self._clock.now()), OrderReport)
         since = max(order.submitted - _LOOK_BACK, 0) // _S
         query = (("ticker", str(order.key.market_id)), ("min_ts", str(since)))
         orders = await self._reader.orders(query)

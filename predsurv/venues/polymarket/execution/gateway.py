@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from predsurv.core.errors import TransientError
+from predsurv.core.errors import TransientError, WireError
 from predsurv.core.ids import OrderId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.orders import Approved, Order, PlaceOrder
@@ -120,4 +120,7 @@ class PolymarketGateway:
         if body.strip() in (b"", b"null"):
             return None
         found = self._reader.decoder.order(body, self._clock.now())
-        return next((each for each in found if isinstance(each, OrderReport)), None)
+        report = next((each for each in found if isinstance(each, OrderReport)), None)
+        if report is None:
+            raise WireError("what polymarket says of an order cannot be read")  # it exists: None would end it
+        return report
