@@ -1,6 +1,7 @@
 """A trader who asks the private API of a simulated Polymarket in this process, without sockets."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -27,11 +28,18 @@ _salts = iter(range(1 << 40, 1 << 50))
 
 
 def server_request(
-    method: str, path: str, *, body: bytes = b"", headers: dict[str, str] | None = None, **query: str
+    method: str,
+    path: str,
+    query: Mapping[str, str] | None = None,
+    *,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
 ) -> ServerRequest:
     """Return a request as the server would have read it."""
     named = {name.lower(): value for name, value in (headers or {}).items()}
-    return ServerRequest(method, path, {name: [value] for name, value in query.items()}, named, body, False, path)
+    return ServerRequest(
+        method, path, {name: [value] for name, value in (query or {}).items()}, named, body, False, path
+    )
 
 
 def silent_simulator(faults: str = "") -> PolymarketSimulator:
@@ -75,7 +83,7 @@ class DeskTrader:
         """Return the answer to a request with proof; ``body``: bytes, or what is sent as JSON."""
         sent = body if isinstance(body, bytes) else b"" if body is None else msgspec.json.encode(body)
         headers = self.api_key.headers(VenueRequest(method, path, sent), timestamp=self.seconds())
-        answer = self.service.api.respond(server_request(method, path, body=sent, headers=dict(headers), **query))
+        answer = self.service.api.respond(server_request(method, path, query, body=sent, headers=headers))
         assert answer is not None
         return answer
 

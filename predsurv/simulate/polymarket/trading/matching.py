@@ -60,6 +60,7 @@ class Matching:
         """Match an order that is registered, and rest what may rest; for the instant that the exchange is in."""
         entered, account, now = order.entered, self.account(order), self._exchange.now
         size = taken_size(order) if entered.dollars else entered.size
+        is_whole = entered.is_resting or is_covered(order)
         self._met = []
         matches = entered.listing.book.take(order.side, order.book_price, size, account)
         met, self._met = self._met, None
@@ -67,7 +68,6 @@ class Matching:
         for maker, _ in met:
             self._after_fill(maker)
         if not entered.is_resting:
-            is_whole = order.matched >= size
             self.end(order, "MATCHED" if is_whole else "CANCELED_FAK order was killed after a partial fill")
         elif not order.open_size:
             self.end(order, "MATCHED")
@@ -152,6 +152,18 @@ class Matching:
     def _expire(self, order: ClobOrder) -> None:
         if not order.ended:
             self.withdraw(order, "CANCELED_order expired")
+
+
+def is_covered(order: ClobOrder) -> bool:
+    """Return whether the book holds now all that an order takes: its shares, or for a buy that only takes its dollars.
+
+    The shares that dollars buy are no measure: of a book that is too small they are what it has.
+    """
+    entered = order.entered
+    found = preview_matches(entered.listing.book, order.side, order.book_price, EVERYTHING)
+    if entered.dollars:
+        return sum(notional_up(order.in_book(price), size) for price, size in found) >= entered.dollars
+    return sum(size for _, size in found) >= entered.size
 
 
 def taken_size(order: ClobOrder) -> int:

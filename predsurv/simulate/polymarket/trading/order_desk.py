@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from predsurv.core.num import Price, notional_up
+from predsurv.core.num import Price
 from predsurv.exchange.book import preview_matches
 from predsurv.exchange.exchange import Exchange, begin_instant
 from predsurv.simulate.polymarket.trading.accounts import ClobAccount, ClobOrder
-from predsurv.simulate.polymarket.trading.matching import EVERYTHING, Matching, Placed, taken_size
+from predsurv.simulate.polymarket.trading.matching import Matching, Placed, is_covered, taken_size
 from predsurv.simulate.polymarket.trading.order_entry import EnteredOrder, OrderRejection, fee_of, rejection
 
 DELAY: Final = 250_000_000
@@ -98,14 +98,10 @@ def _killed(order: ClobOrder) -> OrderRejection | None:
     entered = order.entered
     if entered.is_resting:
         return None
-    found = preview_matches(entered.listing.book, order.side, order.book_price, EVERYTHING)
     if entered.order_type == "FAK":
-        return None if found else OrderRejection(_FAK_KILLED, order_id=order.order_id)
-    if entered.dollars:
-        is_enough = sum(notional_up(order.in_book(price), size) for price, size in found) >= entered.dollars
-    else:
-        is_enough = sum(size for _, size in found) >= entered.size
-    return None if is_enough else OrderRejection(_FOK_KILLED, order_id=order.order_id)
+        is_met = entered.listing.book.crosses(order.side, order.book_price)
+        return None if is_met else OrderRejection(_FAK_KILLED, order_id=order.order_id)
+    return None if is_covered(order) else OrderRejection(_FOK_KILLED, order_id=order.order_id)
 
 
 def _unfunded(account: ClobAccount, order: ClobOrder) -> OrderRejection | None:
