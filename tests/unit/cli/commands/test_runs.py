@@ -126,7 +126,11 @@ def test_what_cannot_be_done_is_one_line(folders: list[RunFolder], capsys: pytes
         (("runs", "show", "2099"), 2, "no run begins with"),
         (("portfolio", "--mode", "paper"), 2, "no account 'paper'"),
         (("portfolio", "--venue", "elsewhere"), 2, "nothing was traded at 'elsewhere'"),
-        (("backtest", "mock", "2027-01-15", "--param", "simple.stake=1,2", "--strategy", "simple", "--html"), 2, ""),
+        (
+            ("backtest", "mock", "2027-01-15", "--param", "clip=1,2", "--strategy", "simple", "--html"),
+            2,
+            "--html reports one run; after a sweep",
+        ),
     ):
         assert main(list(words)) == code, words
         out, err = capsys.readouterr()

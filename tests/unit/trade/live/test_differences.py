@@ -64,6 +64,9 @@ def test_missing_shares_are_taken_from_the_last_holder_first_and_more_go_to_the_
         (YOU, 0),
         (ME, shares(7)),
     ]
+    (one,) = corrections(made, told(993, yes=13))
+    assert isinstance(one, PositionCorrected)
+    assert (one.strategy, one.size) == (YOU, shares(3))
     (more,) = corrections(made, told(993, yes=15))
     assert isinstance(more, PositionCorrected)
     assert (more.strategy, more.size, more.cost) == (ME, shares(11), Money(5 * MICROS))

@@ -130,6 +130,41 @@ async def test_a_process_that_stood_still_is_compared_again(
         await until(lambda: not account.hold)
 
 
+async def test_what_is_told_of_an_order_that_is_not_ours_makes_it_be_compared(
+    clob: FakeClob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched(tmp_path, clob, monkeypatch) as account:
+        await account.live.start()
+        await until(lambda: not account.hold)
+        compared = account.live.reconciler.compared
+        clob.add_foreign()
+        clob.cancel(clob.orders["0xf0"])
+        await until(lambda: account.live.reconciler.compared > compared)
+
+
+async def test_a_gap_during_a_comparison_is_not_covered_by_it(
+    clob: FakeClob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare, count = Reconciler.compare, 0
+
+    async def interrupted(self: Reconciler) -> None:
+        nonlocal count
+        count += 1
+        if count == 1:
+            (old,) = clob.users
+            clob.disconnect()
+            await until(lambda: clob.users and clob.users[0] is not old)
+            await until(lambda: not account.under_test.broker.holds.has("channel"))
+        await compare(self)
+
+    monkeypatch.setattr(Reconciler, "compare", interrupted)
+    async with watched(tmp_path, clob, monkeypatch) as account:
+        await account.live.start()
+        assert "the private channel was down: the account is compared" in account.hold
+        await until(lambda: not account.hold)
+        assert count == 2
+
+
 def bought(account: Watched, fake: Fake) -> None:
     """Let an order of ours rest, and a part of it trade: a trade that may still fail."""
     order = placed(fake).command
