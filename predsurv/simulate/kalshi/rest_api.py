@@ -13,6 +13,7 @@ from predsurv.simulate.kalshi.rest_rows import event_metadata, event_row, market
 Query = Mapping[str, Sequence[str]]
 
 BOOKS_MAX: Final = 100
+_DIGITS_MAX: Final = 14
 _LIMIT_MAX: Final = {"markets": 1_000, "events": 200, "trades": 1_000}
 _LIMIT_DEFAULT: Final = {"markets": 100, "events": 200, "trades": 100}
 _STATUS_FILTERS: Final = {
@@ -215,7 +216,7 @@ def _book_levels(book: KalshiBook, depth: int = 0) -> dict[str, list[list[str]]]
 def _page(name: str, rows: Sequence[dict[str, Any]], query: Query) -> RestResponse:
     limit = next(iter(query.get("limit", (str(_LIMIT_DEFAULT[name]),))))
     cursor = next(iter(query.get("cursor", ("c0",))))
-    if not limit.isdigit() or not cursor[1:].isdigit():
+    if not _is_number(limit) or not _is_number(cursor[1:]):
         return _error(400, "bad_request")
     start = int(cursor[1:])
     stop = start + min(max(int(limit), 1), _LIMIT_MAX[name])
@@ -230,7 +231,11 @@ def _precise(ms: int) -> str:
 def _seconds(query: Query, name: str) -> int:
     """Return a parameter in unix seconds as ns UTC, 0 without it."""
     text = next(iter(query.get(name, ("0",))))
-    return int(text) * 10**9 if text.isdigit() else 0
+    return int(text) * 10**9 if _is_number(text) else 0
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < _DIGITS_MAX
 
 
 def _ok(value: Mapping[str, Any]) -> RestResponse:

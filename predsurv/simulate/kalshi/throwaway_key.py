@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generat
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+_STAMP_DIGITS_MAX: Final = 16
 TOLERANCE: Final = 30_000_000_000
 """Most difference (ns) between a request's timestamp and the clock; the venue does not publish its own."""
 
@@ -47,7 +48,9 @@ class ThrowawayKey:
         Header names in lower case; the signed timestamp may differ from ``now`` by ``TOLERANCE``.
         """
         stamp = headers.get("kalshi-access-timestamp", "")
-        if headers.get("kalshi-access-key") != self.key_id or not (stamp.isascii() and stamp.isdigit()):
+        if headers.get("kalshi-access-key") != self.key_id:
+            return False
+        if not (stamp.isascii() and stamp.isdigit() and len(stamp) < _STAMP_DIGITS_MAX):
             return False
         if abs(int(stamp) * 1_000_000 - now) > TOLERANCE:
             return False

@@ -89,6 +89,8 @@ def test_settled_markets_leave_the_open_list(markets: KalshiMarkets) -> None:
         ("/markets/KXNONE/orderbook", {}, 404),
         ("/markets", {"limit": ["x"]}, 400),
         ("/markets", {"cursor": ["x"]}, 400),
+        ("/markets", {"limit": ["\u00b2"]}, 400),
+        ("/markets", {"cursor": ["c" + "9" * 5_000]}, 400),
         ("/markets/orderbooks", {}, 400),
         ("/markets/orderbooks", {"tickers": ["X"] * 101}, 400),
     ],
@@ -104,3 +106,8 @@ def test_invalid_requests_have_an_error_status(
 def test_error_responses_have_the_venues_codes() -> None:
     assert b"token_authentication_failure" in error_response(401).body
     assert b"too_many_requests" in error_response(429).body
+
+
+@pytest.mark.parametrize("text", ["x", "\u00b2", "9" * 5_000])
+def test_a_time_that_is_no_number_is_no_bound(markets: KalshiMarkets, text: str) -> None:
+    assert len(get(markets, "/markets", min_updated_ts=text)["markets"]) == 5

@@ -33,6 +33,7 @@ def test_signatures_are_checked_for_real(kind: KeyType, tmp_path: Path) -> None:
     for name in headers:
         assert not key.accepts({**headers, name: ""}, "GET", PATH, now)
         assert not key.accepts({**headers, name: "!" + headers[name]}, "GET", PATH, now)
+        assert not key.accepts({**headers, name: "9" * 5_000}, "GET", PATH, now)
 
 
 def test_the_file_is_private_and_never_overwritten(tmp_path: Path) -> None:

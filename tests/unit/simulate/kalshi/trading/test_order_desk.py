@@ -81,3 +81,8 @@ def test_of_too_many_orders_the_oldest_finished_one_is_forgotten(
     third, fourth = trial.placed(), trial.placed()
     listed = [row["order_id"] for row in trial.get("/portfolio/orders")["orders"]]
     assert listed == [fourth, third, live], "what may still trade is kept"
+
+
+def test_an_order_that_may_only_rest_does_not_take(trial: KalshiDeskTrial) -> None:
+    assert trial.place("bid", "0.4400", post_only=True).error == (400, "invalid_order", "post only cross")
+    assert trial.place("bid", "0.4300", post_only=True).body["remaining_count"] == "5.00"

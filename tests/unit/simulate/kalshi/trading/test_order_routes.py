@@ -180,3 +180,43 @@ def test_a_market_that_is_unknown_or_over_takes_no_order(trial: KalshiDeskTrial)
     listing.market = replace(listing.market, status="closed")
     listing.result = "yes"
     assert trial.place().error == (400, "MARKET_INACTIVE", "")
+
+
+def test_an_order_that_ends_in_the_very_moment_it_is_changed_stays_ended(trial: KalshiDeskTrial) -> None:
+    orders = [trial.placed("bid", "0.0100", expiration_time=trial.exchange.now // NS_PER_S + 1) for _ in range(2)]
+    trial.exchange.advance((trial.exchange.now // NS_PER_S + 1) * NS_PER_S - 1)
+    body = {"ticker": trial.ticker, "side": "bid", "price": "0.0200", "count": "9"}
+    assert trial.ask("POST", f"{ORDERS}/{orders[0]}/amend", body).error == GONE
+    assert [trial.row(order_id)["status"] for order_id in orders] == ["canceled"] * 2
+
+
+def test_an_order_that_ends_in_the_very_moment_it_is_decreased_has_nothing_left(trial: KalshiDeskTrial) -> None:
+    order_id = trial.placed("bid", "0.0100", expiration_time=trial.exchange.now // NS_PER_S + 1)
+    trial.exchange.advance((trial.exchange.now // NS_PER_S + 1) * NS_PER_S - 1)
+    answer = trial.ask("POST", f"{ORDERS}/{order_id}/decrease", {"reduce_by": "1"})
+    assert answer.body["remaining_count"] == "0.00"
+    assert trial.row(order_id)["status"] == "canceled"
+
+
+def test_an_amended_order_expires_when_it_did_and_has_its_new_name(trial: KalshiDeskTrial) -> None:
+    order_id = trial.placed("bid", "0.0100", expiration_time=trial.exchange.now // NS_PER_S + 1)
+    body = {"ticker": trial.ticker, "side": "bid", "price": "0.0200", "count": "9", "updated_client_order_id": "new"}
+    assert trial.ask("POST", f"{ORDERS}/{order_id}/amend", body).body["client_order_id"] == "new"
+    assert trial.place(client_order_id="new").error == (409, "order_already_exists", "")
+    trial.wait(2)
+    assert trial.row(order_id)["status"] == "canceled"
+
+
+def test_a_batch_is_answered_in_order(trial: KalshiDeskTrial) -> None:
+    orders = [trial.wanted(), trial.wanted(price="0.5050"), trial.wanted("bid", "0.9900", "1")]
+    answer = trial.ask("POST", f"{ORDERS}/batched", {"orders": orders})
+    assert answer.status == 201
+    rested, refused, filled = answer.body["orders"]
+    assert (rested["remaining_count"], filled["fill_count"]) == ("5.00", "1.00")
+    assert (refused["client_order_id"], refused["error"]["code"]) == (orders[1]["client_order_id"], "invalid_price")
+
+
+def test_a_pause_ends_the_orders_that_asked_for_it(trial: KalshiDeskTrial) -> None:
+    kept, ended = trial.placed(), trial.placed(cancel_order_on_pause=True)
+    trial.service.pause()
+    assert [trial.row(order_id)["status"] for order_id in (kept, ended)] == ["resting", "canceled"]
