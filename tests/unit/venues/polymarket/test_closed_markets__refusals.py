@@ -43,8 +43,6 @@ class Gamma:
 
     def row(self, number: int, **more: Any) -> bytes:
         """A market that was made just now and trades."""
-        now = msgspec.to_builtins(self.clock.now() // 1_000_000_000)
-        made = closed_markets._iso(now * 1_000_000_000)
         known = {
             "id": str(number),
             "conditionId": f"0x{number:064x}",
@@ -53,7 +51,7 @@ class Gamma:
             "clobTokenIds": msgspec.json.encode([f"{number}1", f"{number}2"]).decode(),
             "closed": False,
             "active": True,
-            "createdAt": made,
+            "createdAt": closed_markets._iso(self.clock.now()),
             "acceptingOrders": True,
             "enableOrderBook": True,
         }
