@@ -163,6 +163,13 @@ class Http:
         except (TransientError, WireError) as error:
             raise AmbiguousError(f"{method} {error}; it may have been carried out") from None
 
+    async def ask(self, method: Method, url: str, *, sign: Sign | None = None) -> HttpReply:
+        """Send once what does no harm when it is sent again, and return the answer whatever its status.
+
+        Raises TransientError when there is none, WireError for one that cannot be read.
+        """
+        return await self._attempt(method, url, params=None, sign=sign, limiter=None)
+
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
         await self._client.aclose()

@@ -106,7 +106,7 @@ class KalshiSession:
 
     async def _skew(self) -> int:
         before = self._clock.now()
-        reply = await self._http.send_once("GET", f"{self._base}/exchange/status")
+        reply = await self._http.ask("GET", f"{self._base}/exchange/status")
         moment = http_date(reply.headers.get("Date"))
         if moment is None:
             raise TransientError(f"kalshi does not say what time it is: HTTP {reply.status}; try later")

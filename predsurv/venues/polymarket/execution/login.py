@@ -68,9 +68,9 @@ def check_clock(skew: int) -> None:
 
 
 async def clock_skew(base: str, http: Http, clock: Clock) -> int:
-    """Return how far this clock is ahead of the venue's (ns), to about a second; raises as ``send_once``."""
+    """Return how far this clock is ahead of the venue's (ns), to about a second; raises as ``Http.ask``."""
     before = clock.now()
-    reply = await http.send_once("GET", f"{base}/time")
+    reply = await http.ask("GET", f"{base}/time")
     middle = (before + clock.now()) // 2
     text = reply.body.strip().strip(b'"')
     if reply.status == 200 and text.isdigit() and len(text) <= 12:
@@ -83,4 +83,4 @@ async def clock_skew(base: str, http: Http, clock: Clock) -> int:
 
 async def _ask(base: str, http: Http, request: VenueRequest, key: EthereumKey, clock: Clock) -> HttpReply:
     sign = lambda: login_headers(key, timestamp=clock.now() // _S)  # noqa: E731 - one line, used once
-    return await http.exchange(request.method, base + request.path, sign=sign)
+    return await http.ask(request.method, base + request.path, sign=sign)

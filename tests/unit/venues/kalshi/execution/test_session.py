@@ -8,7 +8,7 @@ from predsurv.core.errors import PermanentError, SafetyError, TransientError
 from predsurv.net.http import StatusError
 from predsurv.venues.requests import VenueRequest
 from tests.kit.scripted_accounts import kalshi_account
-from tests.kit.scripted_http import Answer
+from tests.kit.scripted_http import NO_ROUTE, Answer
 
 NOW_S = 1_800_000_000
 LIMITS = b'{"read":{"refill_rate":200,"bucket_capacity":600},"write":{"refill_rate":%d,"bucket_capacity":500}}'
@@ -78,3 +78,9 @@ async def test_nothing_is_sent_for_as_long_as_the_venue_asks(headers: dict[str, 
     assert account.server.clock.monotonic() == before, "the answer itself comes at once"
     assert (await account.session.send(POST)).status == 200
     assert account.server.clock.monotonic() - before >= wait * 1_000_000_000
+
+
+@pytest.mark.parametrize("answer", [Answer(lost=True), NO_ROUTE, Answer(b"", 503)])
+async def test_a_venue_that_is_down_leaves_no_doubt_about_orders(answer: Answer) -> None:
+    with pytest.raises(TransientError):
+        await kalshi_account(answer).session.log_in()

@@ -9,7 +9,7 @@ from predsurv.core.errors import ConfigError, PermanentError, SafetyError, Trans
 from predsurv.venues.polymarket.execution.login import PolymarketIdentity, load_signer, log_in
 from tests.kit.live_orders import configured
 from tests.kit.polymarket_orders import ADDRESS, PRIVATE_KEY
-from tests.kit.scripted_http import Answer, ScriptedHttp
+from tests.kit.scripted_http import NO_ROUTE, Answer, ScriptedHttp
 
 NOW_S = 1_800_000_000
 TIME = Answer(str(NOW_S).encode())
@@ -90,3 +90,10 @@ async def test_the_date_of_the_answer_serves_where_it_states_no_time(login: Logi
 async def test_a_venue_without_a_time_is_tried_later(login: Login, date: str) -> None:
     with pytest.raises(TransientError, match="polymarket does not say what time it is: HTTP 404; try later"):
         await login.at(Answer(b"", 404, {"Date": date}))
+
+
+@pytest.mark.parametrize("answer", [Answer(lost=True), NO_ROUTE, Answer(b"", 503)])
+async def test_a_venue_that_is_down_leaves_no_doubt_about_orders(login: Login, answer: Answer) -> None:
+    for before in ((), (TIME,), (TIME, Answer(status=404))):
+        with pytest.raises(TransientError):
+            await login.at(*before, answer)
