@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -303,12 +304,12 @@ def test_every_command_that_needs_a_damaged_file_names_it(
 def test_a_day_is_mined_while_its_hours_are_merged(recorded: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[int] = []
 
-    def merging_first(days: Sequence[MiningDay], weight: Mapping[str, float]) -> MiningResult:
+    def merging_first(days: Sequence[MiningDay], weight: Mapping[str, float], **options: Any) -> MiningResult:
         files = days[0].files("deltas")
         tries.append(len(files))
         assert main(["compact"]) == 0
         pl.scan_parquet(files).collect()
-        return mine_days(days, weight)
+        return mine_days(days, weight, **options)
 
     monkeypatch.setattr("predsurv.cli.commands.mine.mine_days", merging_first)
     assert main(["mine", "mock", "2023-11-15"]) == 0
