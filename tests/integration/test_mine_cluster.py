@@ -36,6 +36,7 @@ heartbeat_interval = "1s"
 [metrics]
 port = 0
 """
+pytestmark = pytest.mark.filterwarnings("default")  # of dask's own, such as that of a slow machine
 distributed: Any = _distributed  # its functions have no types
 WEIGHT = scores.weights({}, "research")
 
