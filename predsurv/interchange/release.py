@@ -23,7 +23,7 @@ from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
 from predsurv.interchange.croissant import description
 from predsurv.store.files import make_dirs
-from predsurv.store.layout import FOLDERS, Dataset, Layout, day_files
+from predsurv.store.layout import FOLDERS, Dataset, Layout, day_files, day_ranges
 from predsurv.store.schema import SCHEMA_VERSION
 
 _DATASETS: Final[tuple[Dataset, ...]] = ("snapshots", "deltas", "trades", "coverage", "lifecycle")
@@ -63,7 +63,7 @@ def write_release(
     layout = Layout(data_dir)
     found = {name: [path for date in dates for path in day_files(data_dir, name, venue, date)] for name in _DATASETS}
     if not found["coverage"]:
-        raise ConfigError(f"nothing with coverage was recorded of {venue} on {dates[0]}..{dates[-1]} in {data_dir}")
+        raise ConfigError(f"nothing with coverage was recorded of {venue} on {day_ranges(dates)} in {data_dir}")
     if target.exists():
         raise ConfigError(f"{target} is there already: name a new folder")
     draft = target.with_name(f".{target.name}.draft")
