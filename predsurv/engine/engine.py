@@ -57,7 +57,8 @@ class Engine:
     ``cache``, ``account``, ``books`` and ``valuation`` are for reading; ``control`` halts and limits trading.
     ``run`` is the prefix of its order ids. ``executing``: the venues that really execute our orders: their books lack
     what we took, and their public trades are ours as well, of which strategies hear what is not (``own_prints``).
-    Nothing is placed there before ``TradingHeld`` lifts the hold that a run begins with.
+    Nothing is placed there before ``TradingHeld`` lifts the hold that a run begins with. ``netting``: venues whose
+    orders are simulated, where outcomes count as one position all the same.
     """
 
     def __init__(
@@ -69,11 +70,12 @@ class Engine:
         cache: MarketCache,
         account: TradingAccount,
         executing: AbstractSet[VenueName] = frozenset(),
+        netting: AbstractSet[VenueName] = frozenset(),
     ) -> None:
         self.cache, self.account = cache, account
         self.books, self.own_prints = AvailableBooks(cache, executing), OwnPrints(cache, executing)
         self._risk = RiskState(cache, account, self.books)
-        self._risk.execution.begin(executing)
+        self._risk.execution.begin(executing, netting)
         self._risk.room.limit(
             order=limits.max_order_notional, position=limits.max_position_notional, total=limits.max_total_exposure
         )

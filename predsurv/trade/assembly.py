@@ -4,47 +4,38 @@ The only place where configuration, adapters and engine meet: modes differ in fe
 """
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from msgspec import Struct
-from msgspec.structs import replace
-
 from predsurv.config import Config
 from predsurv.config.hosts import is_loopback
-from predsurv.core.errors import exit_code_of
 from predsurv.core.ids import VenueName
-from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.num import Money
 from predsurv.core.text import path_component
 from predsurv.engine.engine import Engine
 from predsurv.engine.strategy import Strategy
 from predsurv.net.clock import SystemClock
-from predsurv.ports import Broker, Clock, Venue
+from predsurv.ports import Clock, Venue
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, date_of
 from predsurv.store.read.fingerprint import fingerprint
 from predsurv.store.read.recording import ReplaySpan, open_recording
 from predsurv.trade.backtest_runner import BacktestRunner
-from predsurv.trade.engine_parts import configured_strategies, mappings_of, open_engine
-from predsurv.trade.halt_flag import HaltFlag, halt_flag
-from predsurv.trade.journal import MOCK_MODE, OrderJournal, RunStarted, restore
+from predsurv.trade.engine_parts import configured_strategies, mappings_of
+from predsurv.trade.halt_flag import halt_flag
+from predsurv.trade.journal import MOCK_MODE, OrderJournal
 from predsurv.trade.live.live_account import LiveAccount
-from predsurv.trade.pipeline import RunComponents, RunObserver, RunService
+from predsurv.trade.paper_broker import PaperBroker
+from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.replay import EventClock
-from predsurv.trade.results.ledger import opening_of
-from predsurv.trade.results.measures import RunMeasures
-from predsurv.trade.run_markets import Know, KnownToRun, empty_cache, known_now, watchlist_of
+from predsurv.trade.run_markets import KnownToRun, empty_cache, known_now, watchlist_of
+from predsurv.trade.run_opening import LiveParts, RunAccounts, RunMode, RunRequest, ending_in_order, open_parts
 from predsurv.trade.runner import TradeRunner
-from predsurv.trade.runs.folder import RunFolder, create_run, last_marks
-from predsurv.trade.runs.info import JOURNAL_FILE, AccountBefore, DataFingerprint, RunInfo, settings_of, versions
-from predsurv.trade.runs.keeper import RunInputs, RunKeeper
-from predsurv.trade.runs.sources import sources_of
+from predsurv.trade.runs.folder import create_run
+from predsurv.trade.runs.info import JOURNAL_FILE, DataFingerprint
 from predsurv.trade.session import TradingSession
-from predsurv.trade.stats import RunStats
 from predsurv.trade.watchlist import MarketSelection
 from predsurv.venues.execution.gateway import VenueAccount
 from predsurv.venues.execution.live_broker import LiveBroker
@@ -55,51 +46,6 @@ _MOCK: Final = VenueName("mock")
 
 Observe = Callable[[Engine], RunObserver]
 """Makes the observer of a run around its engine."""
-
-
-class _TradingMode(Struct, frozen=True, kw_only=True):
-    """What distinguishes one mode from another. ``name`` names the account, ``run`` the order ids.
-
-    ``asked``: what is written of the run when it starts. ``folder`` None: it is made when everything is known.
-    """
-
-    name: str
-    run: str
-    journal: OrderJournal
-    folder: RunFolder | None
-    asked: "_RunRequest"
-    strategies: Sequence[Strategy]
-    mappings: tuple[ApprovedMapping, ...] = ()
-    clock: Clock
-    halt: HaltFlag | None
-    realtime: bool
-    know: Know
-    accounts: "_Accounts | None" = None
-
-
-class _Accounts(Struct, frozen=True):
-    """The accounts where orders are really executed: what each has in ``cash``, and what makes broker and service."""
-
-    cash: Mapping[VenueName, Money]
-    execute: "Callable[[Engine], LiveParts]"
-
-
-class LiveParts(Struct, frozen=True):
-    """What executes orders of a run, and looks after their accounts."""
-
-    brokers: Mapping[VenueName, Broker]
-    services: tuple[RunService, ...]
-
-
-class _RunRequest(Struct, frozen=True, kw_only=True):
-    """When a run was started (ns UTC), the time it is to go through, what of it there is, and what it reads."""
-
-    started: int
-    requested_from: int | None = None
-    requested: int | None = None
-    loaded: int = 0
-    data: DataFingerprint | None = None
-    notes: tuple[str, ...] = ()
 
 
 def journal_path(data_dir: Path, mode: str) -> Path:
@@ -143,7 +89,7 @@ def open_live(
     """
     clock = source.clock
 
-    def execute(engine: Engine) -> LiveParts:
+    def execute(engine: Engine, _: Mapping[VenueName, PaperBroker]) -> LiveParts:
         broker = LiveBroker(
             source.account,
             lambda key: engine.cache.market(key.venue, key.market_id),
@@ -152,7 +98,7 @@ def open_live(
         )
         return LiveParts({venue.name: broker}, (LiveAccount(broker, engine.account, clock, source.rand),))
 
-    accounts = _Accounts({venue.name: source.cash}, execute)
+    accounts = RunAccounts({venue.name: source.cash}, execute)
     # An id is never used twice at a venue, whichever journal it is from.
     run = _FeedRun(live_mode(config, venue.name), f"live-{clock.now() // 1_000_000:x}", requested, accounts)
     return _open_on_feeds(config, [venue], clock, observe, run)
@@ -175,7 +121,7 @@ class _FeedRun(NamedTuple):
     name: str
     ids: str
     requested: int | None
-    accounts: _Accounts | None = None
+    accounts: RunAccounts | None = None
 
 
 def _open_on_feeds(
@@ -189,12 +135,12 @@ def _open_on_feeds(
                 venue.name,
             )
     mappings = mappings_of(config, [venue.name for venue in venues])
-    mode = _TradingMode(
+    mode = RunMode(
         name=run.name,
         run=run.ids,
         journal=_journal(config, run.name),
         folder=None,
-        asked=_RunRequest(started=clock.now(), requested=run.requested),
+        asked=RunRequest(started=clock.now(), requested=run.requested),
         strategies=configured_strategies(config, mappings),
         mappings=mappings,
         clock=clock,
@@ -203,8 +149,9 @@ def _open_on_feeds(
         know=lambda held: known_now(config, venues, held, clock.now()),
         accounts=run.accounts,
     )
-    opened, watched = _open(config, mode, venues)
-    with _ending(opened.keeper, mode.journal):
+    opened = open_parts(config, mode, venues)
+    watched = opened.known.watched
+    with ending_in_order(opened.keeper, mode.journal):
         watchlists = {
             venue.name: watchlist_of(
                 venue,
@@ -240,7 +187,7 @@ def open_backtest(
     recording = open_recording(config.data_dir, venue, span, cache)
     name = f"backtest-{path_component(venue.name)}"
     read = fingerprint(config.data_dir, venue.name, span.dates(), ("deltas", "trades", "coverage", "lifecycle"))
-    asked = _RunRequest(
+    asked = RunRequest(
         started=SystemClock().now(),
         requested_from=span.start,
         requested=span.end - span.start,
@@ -249,7 +196,7 @@ def open_backtest(
         notes=recording.summary.notes(),
     )
     folder = create_run(config.data_dir, name, asked.started)
-    mode = _TradingMode(
+    mode = RunMode(
         name=name,
         run=f"{name}-{date_of(span.start)}",
         journal=OrderJournal(folder.file(JOURNAL_FILE), durable=False, fresh=True),
@@ -261,101 +208,14 @@ def open_backtest(
         realtime=False,
         know=lambda _: KnownToRun(cache, {venue.name: MarketSelection((), recording.books)}),
     )
-    opened, _ = _open(config, mode, [venue])
-    with _ending(opened.keeper, mode.journal):
+    opened = open_parts(config, mode, [venue])
+    with ending_in_order(opened.keeper, mode.journal):
         observer = observe(opened.components.engine)
         runner = BacktestRunner(opened.components, recording, clock, observer, every_event=every_event)
     return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper, recording.summary)
-
-
-class _OpenedRun(NamedTuple):
-    """The parts of a run, the start of which is journalled."""
-
-    components: RunComponents
-    keeper: RunKeeper
-
-
-def _open(
-    config: Config, mode: _TradingMode, venues: Sequence[Venue]
-) -> tuple[_OpenedRun, Mapping[VenueName, MarketSelection]]:
-    """Return the parts of a run, and what it watches of each venue."""
-    restored = restore(mode.journal.entries())
-    before, opening = mode.journal.position(), opening_of(restored.account)
-    held = [position.key for position in restored.account.portfolio.positions.totals()]
-    known = mode.know(held)
-    started = _start_run(config, mode, tuple(known.watched))
-    executing = frozenset() if mode.accounts is None else frozenset(mode.accounts.cash)
-    parts = open_engine(config, known.cache, mode.strategies, restored, started, executing=executing)
-    live = LiveParts({}, ()) if mode.accounts is None else mode.accounts.execute(parts.engine)
-    folder = mode.folder or create_run(config.data_dir, mode.name, mode.asked.started)
-    info = _info(config, mode, folder.run, started, venues)
-    copy, inputs = None, None
-    if known.learnt is not None:
-        info = replace(info, account=AccountBefore(mode.name, before.entries, before.checksum))
-        copy = OrderJournal(folder.file(JOURNAL_FILE), durable=False, fresh=True)
-        inputs = RunInputs(folder, known.learnt)
-    marks = {} if known.learnt is None else last_marks(config.data_dir, mode.name, held)
-    keeper = RunKeeper(folder, info, RunMeasures(parts.engine, opening, marks), copy, inputs)
-    keeper.keep(started)
-    components = RunComponents(
-        engine=parts.engine,
-        journal=mode.journal,
-        stats=RunStats(),
-        brokers={**parts.brokers, **live.brokers},
-        clock=mode.clock,
-        halt=mode.halt,
-        realtime=mode.realtime,
-        keeper=keeper,
-        services=live.services,
-    )
-    return _OpenedRun(components, keeper), known.watched
-
-
-@contextmanager
-def _ending(keeper: RunKeeper, journal: OrderJournal) -> Iterator[None]:
-    """End a run in good order that fails before it begins."""
-    try:
-        yield
-    except BaseException as error:
-        keeper.fail(SystemClock().now(), exit_code_of(error))
-        keeper.close()
-        journal.close()
-        raise
-
-
-def _info(config: Config, mode: _TradingMode, run: str, started: RunStarted, venues: Sequence[Venue]) -> RunInfo:
-    asked = mode.asked
-    return RunInfo(
-        run=run,
-        mode=mode.name,
-        venues=tuple(venue.name for venue in venues),
-        strategies=started.strategies,
-        started=asked.started,
-        config=settings_of(config),
-        versions=versions(),
-        seed=config.mock.seed if config.mock.enabled else None,
-        mirrored=tuple(venue.name for venue in venues if venue.traits.complementary_outcomes),
-        requested_from=asked.requested_from,
-        requested=asked.requested,
-        loaded=asked.loaded,
-        data=asked.data,
-        mappings=mode.mappings,
-        notes=asked.notes,
-        sources=tuple(sources_of(mode.strategies)),
-    )
 
 
 def _journal(config: Config, mode: str) -> OrderJournal:
     path = journal_path(config.data_dir, mode)
     make_dirs(path.parent, PRIVATE_DIR)
     return OrderJournal(path)
-
-
-def _start_run(config: Config, mode: _TradingMode, venues: Sequence[VenueName]) -> RunStarted:
-    """Journal the start of the run; its cash is for venues that were never traded on before."""
-    strategies = tuple(each.name for each in mode.strategies)
-    told = {} if mode.accounts is None else mode.accounts.cash
-    cash = tuple((venue, told.get(venue, config.trading.starting_cash)) for venue in venues)
-    started = RunStarted(mode.clock.now(), mode.name, mode.run, strategies, cash)
-    mode.journal.append(started)
-    return started

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from copy import deepcopy
+from typing import Final
 
 from msgspec import Struct
 
@@ -32,6 +33,19 @@ class EngineParts(Struct, frozen=True):
     brokers: Mapping[VenueName, PaperBroker]
 
 
+class VenueRules(Struct, frozen=True):
+    """What holds at venues beside what is simulated: those ``executing`` orders really, for which no broker is made.
+
+    ``netting``: where orders are simulated by the rule that outcomes are one position, as where they are executed.
+    """
+
+    executing: AbstractSet[VenueName] = frozenset()
+    netting: AbstractSet[VenueName] = frozenset()
+
+
+ALL_SIMULATED: Final = VenueRules()
+
+
 def open_engine(
     config: Config,
     cache: MarketCache,
@@ -39,22 +53,23 @@ def open_engine(
     restored: RestoredState,
     started: RunStarted,
     *,
-    executing: AbstractSet[VenueName] = frozenset(),
+    rules: VenueRules = ALL_SIMULATED,
 ) -> EngineParts:
-    """Return the engine of the run that starts with ``started``, and its brokers, none for venues ``executing`` orders.
+    """Return the engine of the run that starts with ``started``, and its simulated brokers.
 
     What it does with the same events depends on nothing else.
     """
     restored.apply(started)
     account = restored.account
-    portfolios = {venue: deepcopy(account.portfolio) for venue, _ in started.cash if venue not in executing}
+    portfolios = {venue: deepcopy(account.portfolio) for venue, _ in started.cash if venue not in rules.executing}
     engine = Engine(
         run=started.run,
         limits=_limits(config),
         strategies=strategies,
         cache=cache,
         account=account,
-        executing=executing,
+        executing=rules.executing,
+        netting=rules.netting,
     )
     engine.control.continue_minute(restored.sent)
     _continue_day(engine, restored, started.ts)

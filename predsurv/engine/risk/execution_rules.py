@@ -15,10 +15,13 @@ class ExecutionRules:
         self._account = account
         self._netting: frozenset[VenueName] = frozenset()
 
-    def begin(self, executing: Iterable[VenueName]) -> None:
-        """Take note of the venues that really execute; nothing is placed there before the first comparison."""
+    def begin(self, executing: Iterable[VenueName], netting: Iterable[VenueName] = ()) -> None:
+        """Take note of the venues that really execute; nothing is placed there before the first comparison.
+
+        ``netting``: others where outcomes are one position all the same.
+        """
         venues = frozenset(executing)
-        self._netting = frozenset(filter(nets_outcomes, venues))
+        self._netting = frozenset(filter(nets_outcomes, venues.union(netting)))
         for venue in venues:
             self.hold(venue, "its account was not compared with ours yet")
 
