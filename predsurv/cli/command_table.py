@@ -55,6 +55,7 @@ COMMANDS: Final = (
     CliCommand(
         "status", "Record", "predsurv.cli.commands.status", "status", "Show how much of the wanted time was recorded"
     ),
+    CliCommand("logs", "Record", "predsurv.cli.commands.logs", "logs", "Show and follow the logs of what runs"),
     CliCommand(
         "watch", "Record", "predsurv.cli.commands.watch", "watch", "Tell when something goes wrong or a market settles"
     ),
@@ -114,7 +115,7 @@ COMMANDS: Final = (
 
 SUBCOMMANDS: Final = {
     "runs": ("list", "show", "compare", "replay"),
-    "mine": ("rank", "explain", "episodes", "tables"),
+    "mine": ("rank", "explain", "episodes", "tables", "totals"),
     "export": ("hftbacktest", "release"),
     "orders": ("cancel",),
     "keys": ("check",),

@@ -19,6 +19,8 @@ from predsurv.core.durations import parse_duration
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 from predsurv.ports import Clock
+from predsurv.store.layout import Layout
+from predsurv.store.log_places import note_log
 from predsurv.telemetry import logs
 from predsurv.telemetry.health import Health, RunHealth, health_of_run
 from predsurv.telemetry.output_relay import OutputRelay, open_log
@@ -50,20 +52,32 @@ def duration_ns(text: str | None) -> int | None:
 
 
 @contextmanager
-def long_run(log_file: Path | None = None) -> Iterator[StopSignals]:
+def long_run(
+    log_file: Path | None = None, *, data_dir: Path | None = None, collector: str | None = None
+) -> Iterator[StopSignals]:
     """Prepare the process for running long while the block runs: stderr and logs that never block, signals heard.
 
-    stderr stays relayed after it, for the last lines. With ``log_file`` logs go there, and SIGHUP opens it anew. To be
-    entered before the event loop starts; raises ConfigError when the file cannot be opened.
+    stderr stays relayed after it, for the last lines. With ``log_file`` logs go there, SIGHUP opens it anew, and
+    ``data_dir`` keeps a note of it for ``predsurv logs``. ``collector``: its id, said in every line. To be entered
+    before the event loop starts; raises ConfigError when the file cannot be opened.
     """
     sys.stderr = cast(TextIO, OutputRelay(sys.stderr, on_dropped=_tell_dropped))
     with _log_stream(log_file) as (stream, reopen):
-        undo = logs.set_up(stream=stream)
+        undo = logs.set_up(stream=stream, origin={} if collector is None else {"collector": collector})
+        if log_file is not None and data_dir is not None:
+            _note(data_dir, log_file)
         try:
             with StopSignals(reopen).heard() as signals:
                 yield signals
         finally:
             undo()
+
+
+def _note(data_dir: Path, log_file: Path) -> None:
+    try:
+        note_log(Layout(data_dir), log_file)
+    except OSError as error:
+        _LOG.warning("'predsurv logs' will not find this file by itself: %s", error)
 
 
 @contextmanager

@@ -7,8 +7,9 @@ stream, so sanitising and redaction happen there, for records of every library t
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final, TextIO
 
 from predsurv.core.text import sanitise
@@ -24,10 +25,13 @@ _QUIET: Final = ("httpx", "httpcore", "websockets", "asyncio", "hpack")
 class _SafeFormatter(logging.Formatter):
     """Access to the fields of a record without secrets and control characters; the base of both formats."""
 
-    def __init__(self, redact: Callable[[str], str], *, traceback: bool) -> None:
+    def __init__(
+        self, redact: Callable[[str], str], *, traceback: bool, origin: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__()
         self._redact = redact
         self._traceback = traceback
+        self._origin = origin
 
     def safe(self, value: object, limit: int = VALUE_CHARS_MAX) -> str:
         """Return ``value`` as text without secrets and control characters."""
@@ -78,6 +82,7 @@ class JsonFormatter(_SafeFormatter):
             "level": record.levelname.lower(),
             "logger": self.safe(record.name, 64),
             "message": self.message(record),
+            **self._origin,
         }
         entry.update((key, value) for key, value in self.extras(record).items() if key not in entry)
         trace = self.trace(record)
@@ -93,17 +98,18 @@ def set_up(
     secrets: Iterable[str] = (),
     traceback: bool = False,
     stream: TextIO | None = None,
+    origin: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[], None]:
     """Send every log record to ``stream`` (default stderr); return a function that undoes it.
 
     ``json_lines`` None means JSON unless ``stream`` is a terminal. ``traceback`` is for --debug. Libraries that log
-    headers and addresses below WARNING are limited to WARNING.
+    headers and addresses below WARNING are limited to WARNING. ``origin``: fields of every JSON line: whose it is.
     """
     target = sys.stderr if stream is None else stream
     as_json = not target.isatty() if json_lines is None else json_lines
     formatter = JsonFormatter if as_json else TextFormatter
     handler = logging.StreamHandler(target)
-    handler.setFormatter(formatter(Redactor(secrets), traceback=traceback))
+    handler.setFormatter(formatter(Redactor(secrets), traceback=traceback, origin=origin))
     root = logging.getLogger()
     before = {logger: logger.level for logger in (root, *map(logging.getLogger, _QUIET))}
     for logger in before:

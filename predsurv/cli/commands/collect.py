@@ -72,7 +72,7 @@ def collect(
     limit = duration_ns(duration)
     allocator.limit_heaps()
     clock = SystemClock()
-    with long_run(log_file) as signals:
+    with long_run(log_file, data_dir=loaded.data_dir, collector=loaded.collector.id) as signals:
         run = Supervision(clock, ServiceManager(os.environ, clock))
         try:
             if plan:

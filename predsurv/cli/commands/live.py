@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.trade_observers import Observers, observer_of
+from predsurv.cli.commands.trading_run import trade_until_stopped
 from predsurv.cli.output.render import say
 from predsurv.cli.output.trade_tables import Announcer
 from predsurv.cli.runtime import Supervision, cancel_this, metrics_server
@@ -24,7 +25,7 @@ from predsurv.trade.assembly import LiveSource, live_mode, open_live
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.health import FeedWatch
 from predsurv.trade.live.switches import check_halt, confirm, live_venue
-from predsurv.trade.session import EndedRun, Ending
+from predsurv.trade.session import EndedRun
 from predsurv.venues.registry import open_account, open_venue
 
 _STOPPING: Final = "cancelling every order, waiting for trades to settle, comparing the account"
@@ -68,16 +69,7 @@ async def run_live(config: Config, name: str, limit: int | None, signals: StopSi
         )
         strategies = ", ".join(config.trading.strategies)
         say(f"trading {strategies} on {name} with REAL MONEY: {format_micros(state.cash)} USD of {account.name}")
-        run.go_on("trading", lambda: feeds.health(session.engine, session.stats))
-
-        def stop() -> None:
-            run.stopping(_STOPPING)
-            session.runner.stop()
-
-        with signals.stopping_with(stop, _STOPPING):
-            ended = await session.run(limit, clock, lambda: Ending(complete=limit is None or not signals.stopping))
-        run.stopping(_STOPPING)
-    return ended
+        return await trade_until_stopped(session, run, feeds, signals, limit=limit, clock=clock, stopping=_STOPPING)
 
 
 def _ask(question: str) -> str | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 from prometheus_client import CollectorRegistry
@@ -16,6 +16,7 @@ from predsurv.cli.commands.live import confirmed_venue, run_live
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import fetch_recorded, sweep
 from predsurv.cli.commands.trade_observers import Observers, observer_of
+from predsurv.cli.commands.trading_run import trade_until_stopped
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, with_config
 from predsurv.cli.output.render import near, say
 from predsurv.cli.output.trade_tables import Announcer, outcome, run_tables
@@ -53,6 +54,13 @@ _GARBAGE: Final = 50_000
 """Objects made and kept before a backtest looks for what is garbage among them: little of what it makes is."""
 
 
+class _Log(NamedTuple):
+    """Where a run logs to, None: stderr; its data folder notes that."""
+
+    file: Path | None
+    data_dir: Path
+
+
 def trade(
     *,
     paper: Annotated[bool, typer.Option("--paper", help="Simulated fills on live data; the default.")] = False,
@@ -75,20 +83,18 @@ def trade(
     if paper and live:
         raise ConfigError("--paper and --live exclude each other; choose one")
     check_mode(loaded, live=live, paper=paper)
-    limit = duration_ns(duration)
+    limit, log = duration_ns(duration), _Log(log_file, loaded.data_dir)
     if live:
         if replay is not None:
             raise ConfigError("--replay trades on a recording: it goes with --paper")
         chosen = confirmed_venue(loaded, _venues(loaded, venue))
-        return _trade(
-            lambda signals: run_live(loaded, chosen, limit, signals), format, log_file, config=config, unbegun=0
-        )
+        return _trade(lambda signals: run_live(loaded, chosen, limit, signals), format, log, config=config, unbegun=0)
     if replay is None:
-        return _trade(lambda signals: _paper(loaded, venue, limit, signals), format, log_file, config=config, unbegun=0)
+        return _trade(lambda signals: _paper(loaded, venue, limit, signals), format, log, config=config, unbegun=0)
     name, separator, dates = replay.partition(":")
     if not separator:
         raise ConfigError("--replay: expected VENUE:DATE such as mock:2026-01-31")
-    return _trade(lambda signals: _backtest(loaded, name, dates, limit, signals), format, log_file, config=config)
+    return _trade(lambda signals: _backtest(loaded, name, dates, limit, signals), format, log, config=config)
 
 
 def backtest(
@@ -126,7 +132,7 @@ def backtest(
             return _backtest(loaded, venue, dates, None, signals)
         return _bracketed(loaded, venue, dates, jobs, signals)
 
-    return _trade(run, format, None, config=config, html=html)
+    return _trade(run, format, _Log(None, loaded.data_dir), config=config, html=html)
 
 
 def halt(
@@ -152,14 +158,14 @@ def resume(config: ConfigFile = None) -> None:
 def _trade(
     run: Callable[[StopSignals], Coroutine[Any, Any, EndedRun]],
     form: OutputFormat,
-    log_file: Path | None,
+    log: _Log,
     *,
     config: str | None,
     html: bool = False,
     unbegun: int = INTERRUPTED,
 ) -> int:
     """Run to the end; return its exit code, or ``unbegun`` when it was stopped before it began."""
-    with long_run(log_file) as signals:
+    with long_run(log.file, data_dir=log.data_dir) as signals:
         try:
             ended = asyncio.run(run(signals))
         except (asyncio.CancelledError, KeyboardInterrupt):
@@ -200,16 +206,7 @@ async def _paper(config: Config, names: Sequence[str] | None, limit: int | None,
         )
         strategies = ", ".join(config.trading.strategies)
         say(f"paper trading {strategies} on {', '.join(each.name for each in opened)}; no real order is ever sent")
-        run.go_on("trading", lambda: feeds.health(session.engine, session.stats))
-
-        def stop() -> None:
-            run.stopping(_STOPPING)
-            session.runner.stop()
-
-        with signals.stopping_with(stop, _STOPPING):
-            ended = await session.run(limit, clock, lambda: Ending(complete=limit is None or not signals.stopping))
-        run.stopping(_STOPPING)
-    return ended
+        return await trade_until_stopped(session, run, feeds, signals, limit=limit, clock=clock, stopping=_STOPPING)
 
 
 async def _backtest(config: Config, name: str, dates: str, limit: int | None, signals: StopSignals) -> EndedRun:

@@ -1,6 +1,7 @@
 """What every long command shares: its duration, its log file, what is said of its health and of lines nobody read."""
 
 import io
+import json
 import logging
 import os
 import signal
@@ -17,6 +18,8 @@ from predsurv.cli.runtime import Supervision, duration_ns, lines_dropped, long_r
 from predsurv.cli.service_manager import ServiceManager
 from predsurv.core.errors import ConfigError
 from predsurv.net.clock import ManualClock
+from predsurv.store.layout import Layout
+from predsurv.store.log_places import noted_logs
 from predsurv.telemetry import logs
 from predsurv.telemetry.health import RunHealth
 from predsurv.telemetry.output_relay import OutputRelay
@@ -67,6 +70,23 @@ def test_a_log_file_that_cannot_be_opened_anew_is_kept(tmp_path: Path) -> None:
         (tmp_path / "logs").rename(tmp_path / "moved")
         os.kill(os.getpid(), signal.SIGHUP)
         eventually(lambda: "cannot be opened anew" in kept.read_text())
+
+
+@pytest.mark.usefixtures("stderr_restored")
+def test_the_data_folder_knows_the_log_file_whose_lines_say_the_collector(tmp_path: Path) -> None:
+    file, data = tmp_path / "collect.log", tmp_path / "data"
+    with long_run(file, data_dir=data, collector="c1"):
+        logging.getLogger("predsurv").warning("a line")
+    assert noted_logs(Layout(data)) == [file]
+    assert json.loads(file.read_text())["collector"] == "c1"
+
+
+@pytest.mark.usefixtures("stderr_restored")
+def test_a_data_folder_that_cannot_be_written_is_said_in_the_log(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    with long_run(tmp_path / "collect.log", data_dir=tmp_path / "data"):
+        pass
+    assert "'predsurv logs' will not find this file" in (tmp_path / "collect.log").read_text()
 
 
 @pytest.mark.usefixtures("stderr_restored")
