@@ -76,15 +76,13 @@ def test_reading_backwards_finds_what_reading_forwards_does(
 ) -> None:
     path = tmp_path_factory.mktemp("log") / "a.log"
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    before, log_files._BLOCK = log_files._BLOCK, block
     log = FollowedLog(path)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(log_files, "_BLOCK", block)
         assert texts(log.last(count, everything)) == (lines[-count:] if count else [])
         add(path, "more\n")
         assert texts(log.more()) == ["more"]
-    finally:
-        log.close()
-        log_files._BLOCK = before
+    log.close()
 
 
 def test_a_file_that_is_moved_away_is_read_on_until_its_writer_has_left_it(log: FollowedLog, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sys
 
 import pytest
 from hypothesis import given
@@ -38,10 +37,9 @@ def test_a_json_line_of_ours_is_read_back() -> None:
 
 
 def test_the_lines_of_a_traceback_are_kept_apart() -> None:
-    try:
+    with pytest.raises(ValueError, match="boom") as raised:
         int("boom")
-    except ValueError:
-        failed = record("it failed", exc_info=sys.exc_info())
+    failed = record("it failed", exc_info=(raised.type, raised.value, raised.tb))
     line = parse_line(JsonFormatter(Redactor(), traceback=True).format(failed).encode())
     assert line.traceback[0] == "Traceback (most recent call last):"
     assert line.traceback[-1] == "ValueError: invalid literal for int() with base 10: 'boom'"
@@ -80,7 +78,13 @@ def test_a_level_that_is_none_is_information() -> None:
 
 
 def test_no_control_character_of_a_line_is_shown() -> None:
-    entry = {"time": HOSTILE, "level": HOSTILE, "logger": HOSTILE, "message": HOSTILE, "collector": HOSTILE}
+    entry: dict[str, object] = {
+        "time": HOSTILE,
+        "level": HOSTILE,
+        "logger": HOSTILE,
+        "message": HOSTILE,
+        "collector": HOSTILE,
+    }
     entry |= {HOSTILE: HOSTILE, "deep": {HOSTILE: [HOSTILE]}}
     line = parse_line(json.dumps({**entry, "traceback": [HOSTILE, 3]}).encode())
     shown = for_people(line) + json.dumps(for_programs(line), ensure_ascii=False) + "".join(line.traceback)

@@ -12,6 +12,8 @@ from predsurv.cli.app import main
 from predsurv.cli.commands import logs as command
 from predsurv.store.layout import Layout
 from predsurv.store.log_places import note_log
+from predsurv.telemetry.log_files import FollowedLog
+from predsurv.telemetry.log_lines import LogFilter
 from tests.kit.captures import Terminal
 
 ENTRIES = (
@@ -117,15 +119,16 @@ def test_a_terminal_gets_colours_and_folded_lines_that_stay_on_it(
     assert "\x1b]" not in seen
     assert "\n    connection was lost" in seen.replace("\x1b[0m", "").replace("\x1b[33m", "")
     assert "    at y" in seen
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    pipe = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", pipe)
     assert main(["logs", "collect.log"]) == 0
-    assert "\x1b" not in sys.stdout.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b" not in pipe.getvalue()
     capsys.readouterr()
 
 
 class Stdin:
     def __init__(self, content: bytes) -> None:
-        self.buffer = io.BufferedReader(io.BytesIO(content))  # type: ignore[arg-type]
+        self.buffer = io.BufferedReader(io.BytesIO(content))
 
 
 def test_stdin_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +164,7 @@ def test_a_log_is_followed_across_its_rotation_until_an_interrupt(
         file.write_text("first of the new file\nsecond, not wanted\n")
 
     monkeypatch.setattr(command, "SystemClock", lambda: ScriptedClock(lambda: None, rotate, lambda: None))
-    monkeypatch.setattr(command.LogFilter, "takes", lambda _self, line: "not wanted" not in line.message)
+    monkeypatch.setattr(LogFilter, "takes", lambda _self, line: "not wanted" not in line.message)
     lines = printed(capsys, "collect.log", "-f", "-n", "1")
     assert lines == [
         "2026-11-20 12:00:04 ERROR   trade: refused",
@@ -191,7 +194,7 @@ def test_what_cannot_be_shown_is_refused_with_the_next_step(
     assert "is a folder" in refused(capsys, str(tmp_path))
     assert "stands alone" in refused(capsys, "-", "collect.log")
     assert "use --format jsonl" in refused(capsys, "collect.log", "-f", "--format", "csv")
-    monkeypatch.setattr(command.FollowedLog, "last", _denied)
+    monkeypatch.setattr(FollowedLog, "last", _denied)
     assert "collect.log: Permission denied" in refused(capsys, "collect.log")
 
 
