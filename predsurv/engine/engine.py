@@ -4,7 +4,6 @@ Nothing here waits, reads a clock or does I/O: time is what the events say.
 """
 
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 from msgspec.structs import replace
@@ -43,6 +42,7 @@ from predsurv.engine.call_filter import BestBefore
 from predsurv.engine.control import TradingControl
 from predsurv.engine.own_prints import OwnPrints
 from predsurv.engine.risk.checks import RiskLimits
+from predsurv.engine.risk.execution_rules import ALL_SIMULATED, VenueRules
 from predsurv.engine.risk.gate import RiskGate
 from predsurv.engine.risk.state import RiskState
 from predsurv.engine.step import EMPTY_STEP, EngineNote, Step
@@ -55,10 +55,9 @@ class Engine:
     """Folds events into cache and account, calls the strategies and puts their intents through the risk gate.
 
     ``cache``, ``account``, ``books`` and ``valuation`` are for reading; ``control`` halts and limits trading.
-    ``run`` is the prefix of its order ids. ``executing``: the venues that really execute our orders: their books lack
+    ``run`` is the prefix of its order ids. ``rules`` name the venues that really execute our orders: their books lack
     what we took, and their public trades are ours as well, of which strategies hear what is not (``own_prints``).
-    Nothing is placed there before ``TradingHeld`` lifts the hold that a run begins with. ``netting``: venues whose
-    orders are simulated, where outcomes count as one position all the same.
+    Nothing is placed there before ``TradingHeld`` lifts the hold that a run begins with.
     """
 
     def __init__(
@@ -69,13 +68,13 @@ class Engine:
         strategies: Sequence[Strategy],
         cache: MarketCache,
         account: TradingAccount,
-        executing: AbstractSet[VenueName] = frozenset(),
-        netting: AbstractSet[VenueName] = frozenset(),
+        rules: VenueRules = ALL_SIMULATED,
     ) -> None:
+        executing = rules.executing
         self.cache, self.account = cache, account
         self.books, self.own_prints = AvailableBooks(cache, executing), OwnPrints(cache, executing)
         self._risk = RiskState(cache, account, self.books)
-        self._risk.execution.begin(executing, netting)
+        self._risk.execution.begin(rules)
         self._risk.room.limit(
             order=limits.max_order_notional, position=limits.max_position_notional, total=limits.max_total_exposure
         )

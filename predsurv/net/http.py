@@ -12,7 +12,15 @@ import httpx
 from msgspec import Struct
 
 from predsurv import __version__
-from predsurv.core.errors import AmbiguousError, PermanentError, PredsurvError, RateLimited, TransientError, WireError
+from predsurv.core.errors import (
+    AmbiguousError,
+    BrokenInvariant,
+    PermanentError,
+    PredsurvError,
+    RateLimited,
+    TransientError,
+    WireError,
+)
 from predsurv.net.backoff import Backoff
 from predsurv.net.http_errors import display_url, error_text, retry_after, summary
 from predsurv.net.rate_limiter import TokenBucket
@@ -83,6 +91,7 @@ class Http:
         self._rand = rand
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrency)
+        self._reads_only = False
         self._client = httpx.AsyncClient(
             transport=transport,
             trust_env=False,
@@ -170,6 +179,10 @@ class Http:
         """
         return await self._attempt(method, url, params=None, sign=sign, limiter=None)
 
+    def forbid_writes(self) -> None:
+        """Send nothing but GET from now on: any other request raises BrokenInvariant, and does not leave."""
+        self._reads_only = True
+
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
         await self._client.aclose()
@@ -184,6 +197,8 @@ class Http:
         sign: Sign | None,
         limiter: TokenBucket | None,
     ) -> HttpReply:
+        if self._reads_only and method != "GET":
+            raise BrokenInvariant(f"{method} {display_url(url)} was not sent: only reading is allowed")
         async with self._slots:
             if limiter is not None:
                 await limiter.acquire()

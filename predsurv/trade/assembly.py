@@ -13,6 +13,7 @@ from predsurv.config import Config
 from predsurv.config.hosts import is_loopback
 from predsurv.core.ids import VenueName
 from predsurv.core.num import Money
+from predsurv.core.reconciliation import PositionCorrected
 from predsurv.core.text import path_component
 from predsurv.engine.engine import Engine
 from predsurv.engine.strategy import Strategy
@@ -25,15 +26,17 @@ from predsurv.store.read.recording import ReplaySpan, open_recording
 from predsurv.trade.backtest_runner import BacktestRunner
 from predsurv.trade.engine_parts import configured_strategies, mappings_of
 from predsurv.trade.halt_flag import halt_flag
-from predsurv.trade.journal import MOCK_MODE, OrderJournal
+from predsurv.trade.journal import MOCK_MODE, AccountCorrected, OrderJournal
 from predsurv.trade.live.live_account import LiveAccount
+from predsurv.trade.live.shadow_broker import ShadowBroker
+from predsurv.trade.live.shadow_opening import ShadowStart
 from predsurv.trade.paper_broker import PaperBroker
 from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.replay import EventClock
 from predsurv.trade.run_markets import KnownToRun, empty_cache, known_now, watchlist_of
 from predsurv.trade.run_opening import LiveParts, RunAccounts, RunMode, RunRequest, ending_in_order, open_parts
 from predsurv.trade.runner import TradeRunner
-from predsurv.trade.runs.folder import create_run
+from predsurv.trade.runs.folder import RunFolder, create_run
 from predsurv.trade.runs.info import JOURNAL_FILE, DataFingerprint
 from predsurv.trade.session import TradingSession
 from predsurv.trade.watchlist import MarketSelection
@@ -41,6 +44,8 @@ from predsurv.venues.execution.gateway import VenueAccount
 from predsurv.venues.execution.live_broker import LiveBroker
 
 _LOG: Final = logging.getLogger(__name__)
+
+SHADOW_NOTE: Final = "SHADOW run: every order was made, signed and checked, none was sent; fills are simulated"
 
 _MOCK: Final = VenueName("mock")
 
@@ -79,6 +84,14 @@ class LiveSource(NamedTuple):
     rand: Callable[[], float]
 
 
+class ShadowSource(NamedTuple):
+    """The account for which a shadow run makes orders, what it had just now, and the time."""
+
+    account: VenueAccount
+    start: ShadowStart
+    clock: Clock
+
+
 def open_live(
     config: Config, venue: Venue, source: LiveSource, observe: Observe, requested: int | None = None
 ) -> TradingSession:
@@ -104,6 +117,38 @@ def open_live(
     return _open_on_feeds(config, [venue], clock, observe, run)
 
 
+def open_shadow(
+    config: Config,
+    venue: Venue,
+    source: ShadowSource,
+    observe: Observe,
+    requested: int | None = None,
+) -> TradingSession:
+    """Return a run that makes, signs and checks every order at ``venue`` and sends none; fills are simulated.
+
+    Its account is its own and begins with what the real one has. Raises ConfigError for a venue never scanned.
+    """
+
+    def execute(engine: Engine, simulated: Mapping[VenueName, PaperBroker]) -> LiveParts:
+        broker = ShadowBroker(
+            source.account.gateway,
+            source.start.check_funds,
+            simulated[venue.name],
+            lambda key: engine.cache.market(key.venue, key.market_id),
+        )
+        return LiveParts({venue.name: broker}, ())
+
+    name = shadow_mode(config, venue.name)
+    accounts = RunAccounts({venue.name: source.start.cash}, execute, is_real=False)
+    run = _FeedRun(name, name, requested, accounts, source.start.held)
+    return _open_on_feeds(config, [venue], source.clock, observe, run)
+
+
+def shadow_mode(config: Config, venue: VenueName) -> str:
+    """Return the mode of runs that send nothing of what they make for the account of ``live_mode``."""
+    return live_mode(config, venue).replace("live-", "shadow-", 1)
+
+
 def live_mode(config: Config, venue: VenueName) -> str:
     """Return the name of the account at a venue: one of a simulator on this machine is kept apart."""
     places = config.venues.polymarket.clob_url if venue == "polymarket" else config.venues.kalshi.rest_url
@@ -116,12 +161,16 @@ def _halt(data_dir: Path, now: int, reason: str) -> None:
 
 
 class _FeedRun(NamedTuple):
-    """A run on live feeds: the account's name, what its order ids begin with, how long it is meant to go on (ns)."""
+    """A run on live feeds: the account's name, what its order ids begin with, how long it is meant to go on (ns).
+
+    ``held``: what it begins with where its account does not outlive it, None where it does.
+    """
 
     name: str
     ids: str
     requested: int | None
     accounts: RunAccounts | None = None
+    held: Sequence[PositionCorrected] | None = None
 
 
 def _open_on_feeds(
@@ -135,12 +184,14 @@ def _open_on_feeds(
                 venue.name,
             )
     mappings = mappings_of(config, [venue.name for venue in venues])
+    started = clock.now()
+    folder = None if run.held is None else create_run(config.data_dir, run.name, started)
     mode = RunMode(
         name=run.name,
         run=run.ids,
-        journal=_journal(config, run.name),
-        folder=None,
-        asked=RunRequest(started=clock.now(), requested=run.requested),
+        journal=_journal(config, run.name) if folder is None else _fresh_journal(folder, run.held or ()),
+        folder=folder,
+        asked=RunRequest(started=started, requested=run.requested, notes=() if folder is None else (SHADOW_NOTE,)),
         strategies=configured_strategies(config, mappings),
         mappings=mappings,
         clock=clock,
@@ -213,6 +264,14 @@ def open_backtest(
         observer = observe(opened.components.engine)
         runner = BacktestRunner(opened.components, recording, clock, observer, every_event=every_event)
     return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper, recording.summary)
+
+
+def _fresh_journal(folder: RunFolder, held: Sequence[PositionCorrected]) -> OrderJournal:
+    """Return the journal of an account that lasts as long as its run, with what it holds when that begins."""
+    journal = OrderJournal(folder.file(JOURNAL_FILE), durable=False, fresh=True)
+    for each in held:
+        journal.append(AccountCorrected(each))
+    return journal
 
 
 def _journal(config: Config, mode: str) -> OrderJournal:

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from copy import deepcopy
-from typing import Final
 
 from msgspec import Struct
 
@@ -18,6 +17,7 @@ from predsurv.engine.engine import Engine
 from predsurv.engine.fills.latencies import Latencies
 from predsurv.engine.fills.settlement import SettlementTerms
 from predsurv.engine.risk.checks import RiskLimits
+from predsurv.engine.risk.execution_rules import ALL_SIMULATED, VenueRules
 from predsurv.engine.strategy import CrossVenueStrategy, Strategy
 from predsurv.state.market_cache import MarketCache
 from predsurv.trade.journal import RestoredState, RunStarted
@@ -31,19 +31,6 @@ class EngineParts(Struct, frozen=True):
 
     engine: Engine
     brokers: Mapping[VenueName, PaperBroker]
-
-
-class VenueRules(Struct, frozen=True):
-    """What holds at venues beside what is simulated: those ``executing`` orders really, for which no broker is made.
-
-    ``netting``: where orders are simulated by the rule that outcomes are one position, as where they are executed.
-    """
-
-    executing: AbstractSet[VenueName] = frozenset()
-    netting: AbstractSet[VenueName] = frozenset()
-
-
-ALL_SIMULATED: Final = VenueRules()
 
 
 def open_engine(
@@ -68,8 +55,7 @@ def open_engine(
         strategies=strategies,
         cache=cache,
         account=account,
-        executing=rules.executing,
-        netting=rules.netting,
+        rules=rules,
     )
     engine.control.continue_minute(restored.sent)
     _continue_day(engine, restored, started.ts)

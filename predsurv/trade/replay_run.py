@@ -151,7 +151,7 @@ async def _replayed(folder: RunFolder, start: _Start, recorded: Iterator[Entry])
 
 def _recorded_account(folder: RunFolder, info: RunInfo) -> AccountBefore:
     if info.account is None:
-        raise ConfigError(f"{folder.run} is a backtest: it has no recording of its own")
+        raise ConfigError(f"{folder.run} is of mode {info.mode}, of which nothing is kept to run it again from")
     if info.not_recorded:
         raise IntegrityError(f"{folder.run} cannot be replayed: not everything was recorded: {info.not_recorded}")
     return info.account

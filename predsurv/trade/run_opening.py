@@ -16,10 +16,11 @@ from predsurv.core.ids import VenueName
 from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.num import Money
 from predsurv.engine.engine import Engine
+from predsurv.engine.risk.execution_rules import ALL_SIMULATED, VenueRules
 from predsurv.engine.strategy import Strategy
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Broker, Clock, Venue
-from predsurv.trade.engine_parts import ALL_SIMULATED, VenueRules, open_engine
+from predsurv.trade.engine_parts import open_engine
 from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import OrderJournal, RunStarted, restore
 from predsurv.trade.paper_broker import PaperBroker

@@ -27,6 +27,7 @@ RefusalReason = Literal[
     "expiration",  # too soon, missing, or of an order that does not expire
     "client_order_id",  # no id that the venue would take
     "batch",  # empty, or more than the venue takes
+    "allowance",  # the contract that would trade it may not take so much
 ]
 
 

@@ -60,6 +60,7 @@ class FakeKalshi:
         self.amended: list[dict[str, Any]] = []
         self.users: list[WebSocketConnection] = []
         self.time_offset = 0
+        self.requests: list[tuple[str, str]] = []
 
     @property
     def pem(self) -> str:
@@ -86,6 +87,7 @@ class FakeKalshi:
             return _json(401, {"code": "token_authentication_failure"})
         if request.upgrade:
             return None
+        self.requests.append((request.method, path))
         handlers = {
             ("GET", "/account/limits"): self._limits,
             ("POST", "/portfolio/events/orders"): self._place,

@@ -12,7 +12,7 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from predsurv.cli.commands.dates import fetch_days, span_of
-from predsurv.cli.commands.live import confirmed_venue, run_live
+from predsurv.cli.commands.live import confirmed_venue, run_live, shadowed_venue
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import fetch_recorded, sweep
 from predsurv.cli.commands.trade_observers import Observers, observer_of
@@ -65,6 +65,9 @@ def trade(
     *,
     paper: Annotated[bool, typer.Option("--paper", help="Simulated fills on live data; the default.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Real orders; asks for the venue's name.")] = False,
+    shadow: Annotated[
+        bool, typer.Option("--shadow", help="With --live: make, sign and check every order, send none.")
+    ] = False,
     venue: Annotated[list[str] | None, typer.Option("--venue", metavar="VENUE", help="May be repeated.")] = None,
     strategy: Strategies = None,
     param: Params = None,
@@ -82,13 +85,20 @@ def trade(
     loaded = one_run(load_run(RunChoice(config, mock, strategy, param, rebates)))
     if paper and live:
         raise ConfigError("--paper and --live exclude each other; choose one")
-    check_mode(loaded, live=live, paper=paper)
+    if shadow and not live:
+        raise ConfigError("--shadow makes orders for a live account and sends none: it goes with --live")
+    check_mode(loaded, live=live and not shadow, paper=paper or shadow)
     limit, log = duration_ns(duration), _Log(log_file, loaded.data_dir)
     if live:
         if replay is not None:
             raise ConfigError("--replay trades on a recording: it goes with --paper")
-        chosen = confirmed_venue(loaded, _venues(loaded, venue))
-        return _trade(lambda signals: run_live(loaded, chosen, limit, signals), format, log, config=config, unbegun=0)
+        names = _venues(loaded, venue)
+        chosen = shadowed_venue(loaded, names) if shadow else confirmed_venue(loaded, names)
+
+        def run(signals: StopSignals) -> Coroutine[Any, Any, EndedRun]:
+            return run_live(loaded, chosen, limit, signals, shadow=shadow)
+
+        return _trade(run, format, log, config=config, unbegun=0)
     if replay is None:
         return _trade(lambda signals: _paper(loaded, venue, limit, signals), format, log, config=config, unbegun=0)
     name, separator, dates = replay.partition(":")

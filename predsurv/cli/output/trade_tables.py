@@ -96,10 +96,13 @@ _RECORDING: Final = (
 
 
 class Announcer:
-    """A ``RunObserver`` that prints a line for each decision, fill and settlement of ``engine``."""
+    """A ``RunObserver`` that prints a line for each decision, fill and settlement of ``engine``.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    ``mark`` stands before each, so that nobody takes it for something else.
+    """
+
+    def __init__(self, engine: Engine, mark: str = "") -> None:
+        self._engine, self._mark = engine, mark
 
     def on_turn(self) -> None:
         """Print nothing."""
@@ -110,7 +113,7 @@ class Announcer:
     def on_step(self, event: Event, step: Step) -> None:
         """Print the lines of one event."""
         for line in lines_of(event, step, self._engine):
-            say(line, _CLOCK_CELLS)
+            say(f"{self._mark}{line}", _CLOCK_CELLS + len(self._mark))
 
 
 def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:

@@ -1,10 +1,26 @@
 """What holds where orders are really executed: venues on hold, and outcomes that a venue takes for one position."""
 
-from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+from msgspec import Struct
 
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.market import Market, nets_outcomes
 from predsurv.engine.account.account import TradingAccount
+
+
+class VenueRules(Struct, frozen=True):
+    """The venues that are ``executing`` our orders really, and those where it is simulated that they are ``netting``.
+
+    The latter take shares of one outcome for the sale of the other, as a venue does that really executes.
+    """
+
+    executing: AbstractSet[VenueName] = frozenset()
+    netting: AbstractSet[VenueName] = frozenset()
+
+
+ALL_SIMULATED: Final = VenueRules()
 
 
 class ExecutionRules:
@@ -15,14 +31,10 @@ class ExecutionRules:
         self._account = account
         self._netting: frozenset[VenueName] = frozenset()
 
-    def begin(self, executing: Iterable[VenueName], netting: Iterable[VenueName] = ()) -> None:
-        """Take note of the venues that really execute; nothing is placed there before the first comparison.
-
-        ``netting``: others where outcomes are one position all the same.
-        """
-        venues = frozenset(executing)
-        self._netting = frozenset(filter(nets_outcomes, venues.union(netting)))
-        for venue in venues:
+    def begin(self, rules: VenueRules) -> None:
+        """Take note of what venues do; nothing is placed where they really execute before the first comparison."""
+        self._netting = frozenset(filter(nets_outcomes, rules.executing | rules.netting))
+        for venue in rules.executing:
             self.hold(venue, "its account was not compared with ours yet")
 
     def hold(self, venue: VenueName, reason: str) -> None:

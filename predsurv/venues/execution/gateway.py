@@ -134,11 +134,21 @@ class AccountFact(NamedTuple):
     is_good: bool | None = None
 
 
+FundsCheck = Callable[[PlaceOrder, Market], OrderRefusal | None]
+"""Returns why an account, as it was read, cannot pay for an order, beside its cash and shares; None when it can."""
+
+
+async def no_more_funds() -> FundsCheck:
+    """Return the check of a venue where cash and shares are all that is needed."""
+    return lambda _order, _market: None
+
+
 class VenueAccount(Struct, frozen=True):
     """Both sides of one account at a venue; ``name`` is what people know it by, ``aclose`` ends its connections.
 
     ``in_terms_of`` turns what is told of an order into the order's own instrument. ``describe`` asks the venue for what
-    can stand in the way of trading, and raises PredsurvError.
+    can stand in the way of trading, and raises PredsurvError. ``forbid_writes`` lets nothing but reads leave from then
+    on. ``read_funds`` reads what an order needs beside cash and shares, and raises PredsurvError.
     """
 
     gateway: ExecutionGateway
@@ -146,4 +156,6 @@ class VenueAccount(Struct, frozen=True):
     name: str
     describe: Callable[[], Awaitable[Sequence[AccountFact]]]
     aclose: Callable[[], Awaitable[None]]
+    forbid_writes: Callable[[], None]
     in_terms_of: InTermsOf = lambda report, _: report
+    read_funds: Callable[[], Awaitable[FundsCheck]] = no_more_funds

@@ -17,6 +17,7 @@ from predsurv.engine import own_prints as module
 from predsurv.engine.engine import Engine
 from predsurv.engine.interest import EVERYTHING
 from predsurv.engine.own_prints import OwnPrints
+from predsurv.engine.risk.execution_rules import VenueRules
 from predsurv.state.view import View
 from tests.kit.trading_samples import LIMITS, ME, NO, START, YES, S, V, World, book, fill, intent, shares, trade
 
@@ -168,7 +169,7 @@ def test_strategies_hear_of_others_and_see_books_as_the_venue_has_them(executes:
         strategies=[listener],
         cache=world.cache,
         account=world.account,
-        executing=frozenset({V} if executes else ()),
+        rules=VenueRules(frozenset({V} if executes else ())),
     )
     made.step(TradingHeld(V, START, ""))
     (command,) = made.step(book()).commands

@@ -41,6 +41,8 @@ LIFE: Final = 20_000_000_000
 """How far ahead (ns) the end of a resting order is."""
 RENEW_BELOW: Final = 12_000_000_000
 """An order with less than this (ns) left is given a new end."""
+RENEWED_MAX: Final = 10_000
+"""Orders kept for renewal, beyond which those that ended are looked for at once."""
 _S: Final = 1_000_000_000
 _LOOK_BACK: Final = 60 * _S  # before an order was placed, by whichever clock
 _LOG = logging.getLogger(__name__)
@@ -84,6 +86,8 @@ class KalshiGateway:
         if isinstance(body, OrderRefusal):
             return body
         if ends is not None:
+            if len(self._renewed) >= RENEWED_MAX:
+                self._renewed = {name: kept for name, kept in self._renewed.items() if kept.ends >= now}
             self._renewed[command.client_order_id] = _Renewed(level, market, ends, command.expires)
         return PreparedOrder(command, place_order(body), None, ends)
 

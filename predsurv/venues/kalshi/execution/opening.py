@@ -39,7 +39,13 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
     reader = KalshiAccountReader(session, places.ws_url, clock)
     gateway = KalshiGateway(session, reader, clock)
     return VenueAccount(
-        gateway, reader, "the key's account", lambda: _describe(session, reader), http.aclose, in_terms_of
+        gateway,
+        reader,
+        "the key's account",
+        lambda: _describe(session, reader),
+        http.aclose,
+        http.forbid_writes,
+        in_terms_of,
     )
 
 

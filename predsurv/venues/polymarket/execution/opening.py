@@ -10,6 +10,7 @@ from predsurv.venues.execution.gateway import VenueAccount
 from predsurv.venues.polymarket.account.decoder import AccountDecoder
 from predsurv.venues.polymarket.execution.account_facts import describe
 from predsurv.venues.polymarket.execution.account_reader import ClobAccountReader, ClobUserChannel
+from predsurv.venues.polymarket.execution.allowances import read_allowances
 from predsurv.venues.polymarket.execution.gateway import PolymarketGateway
 from predsurv.venues.polymarket.execution.login import log_in
 from predsurv.venues.polymarket.execution.session import ClobSession
@@ -40,4 +41,12 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
         signature_type=signer.wallet.signature_type,
     )
     gateway = PolymarketGateway(identity, session, reader, clock, rand)
-    return VenueAccount(gateway, reader, signer.maker, lambda: describe(identity, session, reader), http.aclose)
+    return VenueAccount(
+        gateway,
+        reader,
+        signer.maker,
+        lambda: describe(identity, session, reader),
+        http.aclose,
+        http.forbid_writes,
+        read_funds=lambda: read_allowances(reader),
+    )

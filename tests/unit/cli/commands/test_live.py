@@ -1,22 +1,19 @@
 """``predsurv trade --live``: each switch that is off refuses in one line; a run that is confirmed trades and ends."""
 
-import asyncio
 import io
 import os
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from predsurv.cli.app import main
 from predsurv.cli.runtime import Supervision
-from predsurv.net.clock import SystemClock
-from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.telemetry.health import RunHealth
 from predsurv.trade.halt_flag import halt_flag
-from tests.kit.served_fakes import BackgroundLoop, background_loop
+from tests.kit.served_fakes import background_loop
+from tests.kit.served_simulators import served_polymarket
 
 LIVE = ("trade", "--live", "--venue", "polymarket", "--strategy", "simple")
 
@@ -37,38 +34,13 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
-@contextmanager
-def simulated(loop: BackgroundLoop, patch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A simulated Polymarket to which every command leads, with a key that has money."""
-
-    async def start() -> tuple[PolymarketSimulator, asyncio.Task[None]]:
-        made = PolymarketSimulator(PolymarketSimulatorSettings(markets=20, rate=200), SystemClock())
-        await made.start()
-        return made, asyncio.create_task(made.run())
-
-    async def stop() -> None:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await simulator.aclose()
-
-    simulator, running = loop.call(start())
-    # On a busy machine the exchange's time falls behind that of the machine.
-    patch.setattr("predsurv.venues.polymarket.execution.login.SKEW_MAX", 3_600 * 10**9)
-    for name, value in simulator.environment().items():
-        patch.setenv(name, value)
-    try:
-        yield
-    finally:
-        loop.call(stop())
-
-
 def test_a_confirmed_run_says_so_and_leaves_no_core_dump(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limits = list[object]()
     monkeypatch.setattr("resource.setrlimit", lambda *given: limits.append(given[1]))
     monkeypatch.setenv("PREDSURV_LIVE_CONFIRM", "polymarket")
-    with background_loop() as loop, simulated(loop, monkeypatch):
+    with background_loop() as loop, served_polymarket(loop, monkeypatch, tmp_path):
         assert main([*LIVE, "--duration", "300ms"]) == 0
     out, err = capsys.readouterr()
     assert limits == [(0, 0)]
@@ -78,7 +50,9 @@ def test_a_confirmed_run_says_so_and_leaves_no_core_dump(
     assert os.environ["PREDSURV_POLYMARKET_PRIVATE_KEY"] not in out + err
 
 
-def test_a_signal_ends_a_run_in_good_order(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_signal_ends_a_run_in_good_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("resource.setrlimit", lambda *_: None)
     monkeypatch.setenv("PREDSURV_LIVE_CONFIRM", "polymarket")
     begun = Supervision.go_on
@@ -88,7 +62,7 @@ def test_a_signal_ends_a_run_in_good_order(monkeypatch: pytest.MonkeyPatch, caps
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(Supervision, "go_on", go_on)
-    with background_loop() as loop, simulated(loop, monkeypatch):
+    with background_loop() as loop, served_polymarket(loop, monkeypatch, tmp_path):
         assert main(LIVE) == 0
     err = capsys.readouterr().err
     assert "cancelling every order, waiting for trades to settle, comparing the account" in err

@@ -6,14 +6,14 @@ from predsurv.core.ids import VenueName
 from predsurv.core.num import Money
 from predsurv.core.reconciliation import CashCorrected, PositionCorrected, TradingHeld
 from predsurv.engine.engine import Engine
-from predsurv.engine.risk.execution_rules import ExecutionRules
+from predsurv.engine.risk.execution_rules import ExecutionRules, VenueRules
 from tests.kit.trading_samples import LIMITS, ME, NO, START, YES, V, World, market, place, shares
 
 
 def test_nothing_is_placed_before_the_first_comparison_and_while_something_holds() -> None:
     rules = ExecutionRules(World().account)
     assert not rules.held
-    rules.begin({V})
+    rules.begin(VenueRules(frozenset({V})))
     assert V in rules.held
     rules.hold(V, "")
     assert not rules.held
@@ -32,18 +32,21 @@ def test_the_other_outcome_is_netted_where_the_venue_does_that_and_really_execut
     rules = ExecutionRules(world.account)
     world.account.place(place(key=yes), START)
     assert not rules.is_netted(traded, no)  # on paper
-    rules.begin({kalshi})
+    rules.begin(VenueRules(frozenset({kalshi})))
     assert rules.is_netted(traded, no)  # it may be held any moment
     assert not rules.is_netted(traded, yes)
     here = ExecutionRules(world.account)
-    here.begin({V})
+    here.begin(VenueRules(frozenset({V})))
     assert not here.is_netted(market(), NO)
+    simulated = ExecutionRules(world.account)
+    simulated.begin(VenueRules(netting=frozenset({kalshi})))
+    assert simulated.is_netted(traded, no)
+    assert not simulated.held  # nothing has to be compared
 
 
 def engine(world: World) -> Engine:
-    return Engine(
-        run="r", limits=LIMITS, strategies=[], cache=world.cache, account=world.account, executing=frozenset({V})
-    )
+    rules = VenueRules(frozenset({V}))
+    return Engine(run="r", limits=LIMITS, strategies=[], cache=world.cache, account=world.account, rules=rules)
 
 
 def test_a_correction_changes_the_account_and_is_no_gain_or_loss_of_the_day() -> None:
