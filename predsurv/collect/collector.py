@@ -26,6 +26,7 @@ from predsurv.collect.selection.planner import Candidate, Plan, RotationHistory,
 from predsurv.collect.startup import PreparedRun, open_sessions, start
 from predsurv.collect.status import CollectorStatus, LatencyHistogram
 from predsurv.config import Config
+from predsurv.config.value_types import Shard
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.ports import Clock, Venue
@@ -55,6 +56,7 @@ class CollectorDeps(Struct, frozen=True):
 
     ``roll_up``: the name of what measures merged hours (``maintenance_worker``); without it nothing does.
     ``weights``: of what can be seen live in mined scores.
+    ``process``: which part of the markets this process records, of those of the configured shard.
     Without ``scan``, or when ``scanner.refresh`` is 0, the venues' lists are not read again while recording.
     """
 
@@ -65,6 +67,7 @@ class CollectorDeps(Struct, frozen=True):
     scan: ScanVenue | None = None
     weights: LiveWeights = LiveWeights()
     roll_up: str | None = None
+    process: Shard = Shard()
 
 
 class SelectionPreview(NamedTuple):
@@ -107,6 +110,7 @@ class Collector:
             steady_clock=self._steady_clock,
             on_batch=self._observe_batch,
             weights=deps.weights,
+            process=deps.process,
         )
         self._rescanner = (
             Rescanner(self.sessions, deps.scan, clock, interval=config.scanner.refresh, data_dir=config.data_dir)

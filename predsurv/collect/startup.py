@@ -28,6 +28,7 @@ from predsurv.collect.selection.interest import LiveWeights
 from predsurv.collect.selection.planner import allot
 from predsurv.collect.session import BatchObserver, RecordingSession
 from predsurv.config import CollectorConfig, Config
+from predsurv.config.value_types import Shard
 from predsurv.core.errors import ConfigError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.ports import Clock, Venue
@@ -69,8 +70,9 @@ def open_sessions(
     steady_clock: SteadyClock,
     on_batch: BatchObserver,
     weights: LiveWeights,
+    process: Shard,
 ) -> list[RecordingSession]:
-    """Return a session for each venue. ``weights``: of what can be seen live in mined scores.
+    """Return a session for each venue. ``weights``: of what can be seen live in mined scores; ``process``: which one.
 
     Raises ConfigError when a venue has no universe, or a shard has no collector.id of its own.
     """
@@ -78,7 +80,7 @@ def open_sessions(
     check_shard(collector)
     if malformed := malformed_pins(collector.pinned):
         raise ConfigError("; ".join(malformed))
-    candidates = {venue.name: _candidates(config, venue) for venue in venues}
+    candidates = {venue.name: _candidates(config, venue, process) for venue in venues}
     capacities = _capacities(collector.max_instruments, candidates)
     sessions = []
     for venue in venues:
@@ -146,7 +148,7 @@ def _last_record(venue: VenueName, recovery: RecoveryReport) -> int:
     return max((ts for key, ts in recovery.last.last_seen.items() if key.venue == venue), default=0)
 
 
-def _candidates(config: Config, venue: Venue) -> CandidateSet:
+def _candidates(config: Config, venue: Venue, process: Shard) -> CandidateSet:
     path = latest_universe(config.data_dir, venue.name)
     if path is None:
         raise ConfigError(
@@ -159,6 +161,8 @@ def _candidates(config: Config, venue: Venue) -> CandidateSet:
         shard=collector.shard.index,
         shards=collector.shard.count,
         complementary=complementary,
+        process=process.index,
+        processes=process.count,
     )
     candidates, names = CandidateSet(shard_filter, collector.pinned), PinnedNames(collector.pinned, venue.name)
     for market in read_universe(path):

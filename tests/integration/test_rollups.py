@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.cli.app import main
-from predsurv.cli.commands.collect import MEASURES_HOURS
+from predsurv.cli.commands.collector_deps import MEASURES_HOURS
 from predsurv.collect.output.maintenance_worker import roll_up_in_process
 from predsurv.core.errors import IntegrityError
 from predsurv.core.num import Price

@@ -43,24 +43,32 @@ class ShardFilter(Struct, frozen=True):
     ``mirrored``: the second one is left out for that reason.
     ``shard`` of ``shards`` counts from 1 and goes by market, so that all outcomes of one stay together.
     Markets are assigned by rendezvous hashing: shards agree without communicating, and an additional one takes
-    an equal part of the markets of each other while none moves between these.
+    an equal part of the markets of each other while none moves between these. ``process`` of ``processes`` divides
+    what is in the shard in the same way, so that machines may run different numbers of processes.
     """
 
     mirrored: bool = False
     shard: int = 1
     shards: int = 1
     complementary: bool = False
+    process: int = 1
+    processes: int = 1
 
     def includes(self, market_id: MarketId) -> bool:
-        """Return whether a market belongs to this recorder's shard."""
-        if self.shards == 1:
+        """Return whether a market belongs to this recorder's shard, and to its process."""
+        if self.shards == self.processes == 1:
             return True
         name = market_id.encode("utf-8", "replace")
-        return self.shard == max(range(1, self.shards + 1), key=lambda number: (_weight(name, number), number))
+        return self.shard == _chosen(name, self.shards, b"") and self.process == _chosen(name, self.processes, b"p")
 
 
-def _weight(name: bytes, shard: int) -> bytes:
-    return blake2b(name, digest_size=8, person=shard.to_bytes(4)).digest()
+def _chosen(name: bytes, parts: int, level: bytes) -> int:
+    """Return which of ``parts`` parts (from 1) a market belongs to; ``level`` makes one division independent."""
+    return max(range(1, parts + 1), key=lambda number: (_weight(name, number, level), number))
+
+
+def _weight(name: bytes, part: int, level: bytes) -> bytes:
+    return blake2b(name, digest_size=8, person=part.to_bytes(4) + level).digest()
 
 
 class Membership(Struct, frozen=True):

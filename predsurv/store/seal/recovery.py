@@ -1,6 +1,7 @@
 """Recovery at start: seal the segments that an earlier run left, and report how that run ended."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 import pyarrow.compute as pc
@@ -89,8 +90,10 @@ def _remove_orphans(layout: Layout, collector: str) -> None:
     """Delete SQLite's companion files of segments that are gone, left by a crash between the two deletions."""
     for suffix in ("-wal", "-shm", "-journal"):
         for path in layout.wal.glob(f"{collector}-*.db{suffix}"):
-            if not path.with_name(path.name.removesuffix(suffix)).exists():
-                path.unlink()
+            segment = path.with_name(path.name.removesuffix(suffix))
+            with suppress(ValueError):  # no segment's
+                if parse_segment(segment)[0] == collector and not segment.exists():
+                    path.unlink()
 
 
 def _state_of(segment: SegmentInfo, contents: SegmentContents) -> ResumeState:

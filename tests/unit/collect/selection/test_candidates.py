@@ -316,3 +316,14 @@ def test_a_market_that_was_paused_when_listed_is_open_for_the_first_time_when_it
     candidates = CandidateSet()
     candidates.add(structs.replace(market("m", tradable=False), status="paused"))
     assert candidates.apply(change("activated", "m")).first
+
+
+def test_processes_share_what_is_in_the_shard_evenly_and_without_overlap() -> None:
+    names = [f"market-{n}" for n in range(4_000)]
+    shard = [name for name in names if ShardFilter(shard=1, shards=2).includes(MarketId(name))]
+    divided = [
+        [name for name in names if ShardFilter(shard=1, shards=2, process=one, processes=2).includes(MarketId(name))]
+        for one in (1, 2)
+    ]
+    assert sorted([*divided[0], *divided[1]]) == sorted(shard)
+    assert all(800 < len(part) < 1_200 for part in divided), "the second division does not repeat the first"
