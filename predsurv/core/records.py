@@ -47,8 +47,8 @@ class Coverage(Struct, frozen=True, array_like=True, gc=False, tag="coverage"):
 
     ``inclusion``: probability (micros) with which rotation chose the instrument for this time, 0 where it did not and
     the instrument is recorded until those that replace it are there. ``trades`` and
-    ``lifecycle``: how these channels were observed in covered time, or why not; None in gaps and in records of
-    versions that did not tell channels apart.
+    ``lifecycle``: how these channels were observed in covered time, and in gaps of a feed without books
+    (``not_offered``), or why not; None in other gaps and in records of versions that did not tell channels apart.
     """
 
     key: InstrumentKey

@@ -27,6 +27,7 @@ class _Seen(Struct):
     instruments: dict[InstrumentId, str]
     question: str
     tick: int
+    event_id: str = ""
 
 
 class ImportedMarkets:
@@ -43,6 +44,7 @@ class ImportedMarkets:
         for instrument, label in zip(market.instruments, labels, strict=True):
             seen.instruments[instrument] = seen.instruments.get(instrument) or label
         seen.question = seen.question or market.question
+        seen.event_id = seen.event_id or market.event_id
         seen.tick = min(seen.tick, _tick(_prices(market)))
 
     def commit(self) -> None:
@@ -73,7 +75,7 @@ class ImportedMarkets:
         market = Market(
             venue=self._venue,
             market_id=market_id,
-            event_id=EventId(market_id),
+            event_id=EventId(seen.event_id or market_id),
             question=seen.question or str(market_id),
             outcomes=outcomes,
             status="active",

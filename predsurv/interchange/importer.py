@@ -4,10 +4,15 @@ What was observed is not in such files, so a rule decides it, and is kept with t
 observed from its first whole book to its last event, except while nothing at all was received for ``silent_after``:
 such time is a gap ``stall``, after which each book is known again from its next whole book on.
 
-Markets are read one after the other, file by file: only one market's events of one file are in memory.
+A recording without books has a rule of its own: no book was observed at any time (a gap ``not_offered``), and trades
+were from the beginning of the hour of a market's first one to the end of the hour of its last, except in such silence
+and outside of the recording: from the first to the last trade alone would make a market with one trade a busy one.
+
+Markets are read one after the other, part by part: only one market's events of one part are in memory.
 """
 
 import hashlib
+import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,15 +25,15 @@ from msgspec import Struct
 
 from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
 from predsurv.core.errors import ConfigError, IntegrityError, SafetyError, TransientError
-from predsurv.core.events import ChannelChange, MarketEvent
+from predsurv.core.events import Channel, ChannelChange, CoverageReason, MarketEvent
 from predsurv.core.ids import InstrumentKey, MarketId
 from predsurv.core.records import Record
 from predsurv.core.text import sanitise
-from predsurv.interchange.foreign_recording import ForeignRecording, MarketRows
+from predsurv.interchange.foreign_recording import ForeignRecording, MarketRows, RecordingPart
 from predsurv.interchange.imported_markets import ImportedMarkets
 from predsurv.ports import Clock
 from predsurv.store.files import PRIVATE_DIR, make_dirs, write_whole
-from predsurv.store.layout import FOLDERS, Layout, daily_logs, parse_file, segments_of
+from predsurv.store.layout import FOLDERS, NS_HOUR, Layout, daily_logs, parse_file, segments_of
 from predsurv.store.locks import CollectorLock
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
@@ -45,7 +50,8 @@ Progress = Callable[[int, int, str], None]
 class ImportReport(Struct, frozen=True):
     """What was imported; ``rows`` are records of any dataset. Times in ns UTC, ``silent`` in all.
 
-    ``orphans``: changes of books that were not known, which are dropped.
+    ``orphans``: changes of books that were not known, which are dropped. ``books``: whether there were any.
+    ``left_out``: rows that were not taken, by the reason.
     """
 
     collector: str
@@ -61,6 +67,8 @@ class ImportReport(Struct, frozen=True):
     until: int = 0
     silences: int = 0
     silent: int = 0
+    books: bool = True
+    left_out: dict[str, int] = {}
 
 
 def import_recording(
@@ -74,7 +82,7 @@ def import_recording(
     if not source.files:
         raise ConfigError(f"no file of {source.name} to import")
     layout = Layout(data_dir)
-    digests = {path.name: _digest(path) for path in source.files}
+    digests = {_below(path, source.files): _digest(path) for path in source.files}
     whole = hashlib.blake2b("".join(digests.values()).encode(), digest_size=5).hexdigest()
     collector = f"import-{source.name}-{whole}"
     record = layout.state / "imports" / f"{collector}.json"
@@ -117,16 +125,18 @@ class _Import:
         self._rows = self._waiting = self._segment_rows = 0
 
     def run(self, digests: dict[str, str]) -> ImportReport:
-        files = self._source.files
-        for index, file in enumerate(files):
-            self._progress(index, len(files), file.name)
-            try:
-                self._hear(file)
-                for market in self._source.markets(file):
+        what = self._source.name
+        try:
+            parts = self._source.parts()
+            for index, part in enumerate(parts):
+                what = part.name
+                self._progress(index, len(parts), part.name)
+                self._hear(part)
+                for market in self._source.markets(part):
                     self._record(market)
-            except (pl.exceptions.PolarsError, pa.ArrowException) as error:
-                raise IntegrityError(f"{file}: cannot be read: {sanitise(str(error).splitlines()[0], 200)}") from None
-        self._progress(len(files), len(files), "")
+        except (pl.exceptions.PolarsError, pa.ArrowException) as error:
+            raise IntegrityError(f"{what}: cannot be read: {sanitise(str(error).splitlines()[0], 200)}") from None
+        self._progress(len(parts), len(parts), "")
         instruments = sum(len(each.instruments) for each in self._recorders.values())
         for recorder in self._recorders.values():
             self._keep(recorder.stop())
@@ -147,17 +157,19 @@ class _Import:
             self._until,
             len(self._silences),
             sum(until - since for since, until in self._silences),
+            self._source.books,
+            dict(self._source.left_out),
         )
 
-    def _hear(self, file: Path) -> None:
-        """Find the silences of a file, that before its first row included."""
-        times = self._source.times(file)
+    def _hear(self, part: RecordingPart) -> None:
+        """Find the silences of a part, that before its first row included."""
+        times = self._source.times(part)
         if times.is_empty():
             return
         first, last = int(times[0]), int(times[-1])
         if self._until and first < self._until:
             raise IntegrityError(
-                f"{file}: begins before the end of the file before it; name the files in order of time"
+                f"{part.name}: begins before the end of the file before it; name the files in order of time"
             )
         if self._until and first - self._until > self._silent_after:
             self._silences.append((self._until, first))
@@ -173,28 +185,47 @@ class _Import:
         recorder = self._recorders.get(market.market_id)
         if recorder is None:
             recorder = self._recorders[market.market_id] = Recorder(RecordingPolicy())
-            self._keep(recorder.advance(first))
-            venue = self._source.venue
-            observed = [
-                ChannelChange(venue, first, "trades", "live"),
-                ChannelChange(venue, first, "lifecycle", "not_offered"),
-            ]
-            self._keep(recorder.apply(observed))
+            begin = first if self._source.books else self._hour_of(first)[0]
+            self._keep(recorder.advance(begin))
+            self._keep(recorder.apply([self._heard(begin), self._heard(begin, "lifecycle", "not_offered")]))
         self._want(recorder, market)
         self._listing.add(market, first)
         later = self._silences[bisect_left(self._silences, (recorder.watermark, 0)) :]
         for events, silence in _pieces(market.events, later):
             self._keep(recorder.apply(events))
             if silence is not None:
-                self._keep(recorder.advance(silence[0] + 1))
-                self._keep(recorder.interrupt("stall", silence[0] + 1))
+                self._be_silent(recorder, *silence)
+        if not self._source.books:
+            self._keep(recorder.advance(self._hour_of(market.events[-1].ts_recv)[1]))
+            self._keep(recorder.coverage.cut(recorder.watermark))
+
+    def _hour_of(self, ts: int) -> tuple[int, int]:
+        """Return begin and end of the hour around a trade at ``ts`` (ns UTC), as far as anything was observed of it."""
+        at = bisect_left(self._silences, (ts, 0))
+        heard_since = self._silences[at - 1][1] if at else self._since
+        heard_until = self._silences[at][0] if at < len(self._silences) else self._until
+        hour = ts - ts % NS_HOUR
+        return max(hour, heard_since), min(hour + NS_HOUR, heard_until + 1)
+
+    def _heard(self, ts: int, channel: Channel = "trades", reason: CoverageReason | None = None) -> ChannelChange:
+        return ChannelChange(self._source.venue, ts, channel, reason or self._source.trades)
+
+    def _be_silent(self, recorder: Recorder, since: int, until: int) -> None:
+        self._keep(recorder.advance(since + 1))
+        if self._source.books:
+            self._keep(recorder.interrupt("stall", since + 1))
+        else:
+            self._keep(recorder.apply([self._heard(since + 1, reason="stall"), self._heard(until)]))
 
     def _want(self, recorder: Recorder, market: MarketRows) -> None:
         keys = [InstrumentKey(self._source.venue, market.market_id, each) for each in market.instruments]
-        new = [key for key in keys if key not in recorder.instruments]
+        mirrors = {keys[0]: keys[1]} if not self._source.books and len(keys) == 2 else {}
+        new = [key for key in keys if key not in recorder.instruments and key not in mirrors.values()]
         if new:
             wanted = dict.fromkeys((*recorder.instruments, *new), _CERTAIN)
-            self._keep(recorder.want(wanted, dict.fromkeys(new)))
+            self._keep(recorder.want(wanted, dict.fromkeys(new), mirrors))
+            if not self._source.books:
+                self._keep(recorder.interrupt("not_offered"))
 
     def _keep(self, records: Sequence[Record]) -> None:
         if not records:
@@ -238,6 +269,12 @@ def _pieces(
         yield events[at:end], silence
         at = end
     yield events[at:], None
+
+
+def _below(path: Path, files: Sequence[Path]) -> str:
+    """Return the name of a file below the folder that ``files`` have in common: names repeat in other folders."""
+    folder = os.path.commonpath([each.absolute().parent for each in files])
+    return str(path.absolute().relative_to(folder))
 
 
 def _digest(path: Path) -> str:

@@ -15,10 +15,10 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from predsurv.core.errors import IntegrityError
-from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent, Trade
+from predsurv.core.events import BookDelta, BookSnapshot, CoverageReason, MarketChange, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.num import Price
-from predsurv.interchange.foreign_recording import MarketRows
+from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, MarketRows, RecordingPart, part_of_each
 from predsurv.interchange.rows import known_price, known_size, levels, micros, require_columns
 
 _VENUE: Final = VenueName("polymarket")
@@ -48,21 +48,30 @@ class PmxtFiles:
 
     name = "pmxt"
     venue = _VENUE
+    books = True
+    trades: CoverageReason = "live"
+    left_out = NONE_LEFT_OUT
 
     def __init__(self, files: Iterable[Path], only: Iterable[str] = ()) -> None:
         self.files: Sequence[Path] = sorted(files, key=lambda path: path.name)
         self._only = frozenset(only)
 
-    def times(self, file: Path) -> pl.Series:
+    def parts(self) -> list[RecordingPart]:
+        """Return the hours."""
+        return part_of_each(self.files)
+
+    def times(self, part: RecordingPart) -> pl.Series:
         """Return the times at which anything was received, of any market."""
+        (file,) = part.files
         require_columns(file, pl.read_parquet_schema(file), _COLUMNS)
         column = pl.col("timestamp_received").dt.epoch("ms").unique().sort()
         return (
             pl.scan_parquet(file, hive_partitioning=False).select(column * _MS).collect(engine="streaming").to_series()
         )
 
-    def markets(self, file: Path) -> Iterator[MarketRows]:
+    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
         """Yield one market after the other, in the order of the file."""
+        (file,) = part.files
         rest: pl.DataFrame | None = None
         for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=list(_COLUMNS)):
             rows = pl.DataFrame(pl.from_arrow(batch)).with_columns(pl.col("market").cast(pl.String))

@@ -8,10 +8,10 @@ import msgspec
 import polars as pl
 
 from predsurv.core.errors import IntegrityError
-from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
+from predsurv.core.events import BookDelta, BookSnapshot, CoverageReason, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.text import sanitise
-from predsurv.interchange.foreign_recording import MarketRows
+from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, MarketRows, RecordingPart, part_of_each
 from predsurv.interchange.rows import known_price, known_size, levels, micros, require_columns, time_ns
 
 COLUMNS: Final = ("time", "market", "instrument", "kind")
@@ -26,6 +26,10 @@ class TableFiles:
     ``only``: the markets to import, empty for all. A file is read whole, so its size is bounded by memory.
     """
 
+    books = True
+    trades: CoverageReason = "live"
+    left_out = NONE_LEFT_OUT
+
     def __init__(
         self,
         name: str,
@@ -39,25 +43,31 @@ class TableFiles:
         self._renamed, self._only = dict(renamed), frozenset(only)
         self._read: tuple[Path, pl.DataFrame] | None = None
 
-    def times(self, file: Path) -> pl.Series:
+    def parts(self) -> list[RecordingPart]:
+        """Return the files."""
+        return part_of_each(self.files)
+
+    def times(self, part: RecordingPart) -> pl.Series:
         """Return the times at which anything was received, of any market."""
+        (file,) = part.files
         return self._rows(file)["time"].unique().sort()
 
-    def markets(self, file: Path) -> Iterator[MarketRows]:
+    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
         """Yield one market after the other."""
+        (file,) = part.files
         rows = self._rows(file)
         self._read = None
-        for part in rows.partition_by("market", maintain_order=True):
-            market = MarketId(part["market"][0])
+        for own in rows.partition_by("market", maintain_order=True):
+            market = MarketId(own["market"][0])
             if self._only and market not in self._only:
                 continue
-            names = part.group_by("instrument", maintain_order=True).agg(pl.col("outcome").drop_nulls().first())
-            events = [self._event(market, row, file) for row in part.iter_rows(named=True)]
+            names = own.group_by("instrument", maintain_order=True).agg(pl.col("outcome").drop_nulls().first())
+            events = [self._event(market, row, file) for row in own.iter_rows(named=True)]
             yield MarketRows(
                 market,
                 tuple(InstrumentId(each) for each in names["instrument"]),
                 events,
-                str(part["question"].drop_nulls().first() or ""),
+                str(own["question"].drop_nulls().first() or ""),
                 tuple(each or "" for each in names["outcome"]),
             )
 

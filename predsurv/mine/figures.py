@@ -22,6 +22,10 @@ from predsurv.state.coverage import OBSERVED
 Measures = Mapping[str, pl.DataFrame]
 
 HOUR_S: Final = 3_600
+WITHOUT_BOOKS: Final = (pl.col("observed_s") <= 0) & (pl.col("trades_observed_s") > 0)
+"""Of which trades were observed and no book: a feed without books."""
+SEEN: Final = (pl.col("observed_s") > 0) | (pl.col("trades_observed_s") > 0)
+"""Of which anything was observed."""
 _MS: Final = 1_000
 _MICROS: Final = 1e6
 _CHANNELS: Final = ("trades", "lifecycle")
@@ -51,6 +55,11 @@ def _over(name: str) -> pl.Expr:
     return pl.when(pl.col(name) > 0).then(pl.col(name))
 
 
+def _of_books(name: str) -> pl.Expr:
+    """Return a number of things in books: unknown where no book was observed, which is not none."""
+    return pl.when(pl.col("observed_s") > 0).then(pl.col(name)).cast(pl.Int64)
+
+
 def _mean(name: str, over: str) -> pl.Expr:
     return pl.col(name) / _over(over)
 
@@ -73,7 +82,7 @@ def _coverage() -> Iterator[pl.Expr | str]:
 
 
 def _updates() -> Iterator[pl.Expr | str]:
-    yield pl.col("updates").cast(pl.Int64)
+    yield _of_books("updates")
     yield _mean("updates", "observed_s").alias("updates_per_s")
     yield ratio_error("updates", _mean("updates", "observed_s"), pl.col("observed_s")).alias("updates_per_s_se")
     yield from ("wait_p10_s", "wait_p50_s", "wait_p90_s", "wait_p99_s")
@@ -100,7 +109,7 @@ def _prices() -> Iterator[pl.Expr | str]:
         yield from (pl.col(f"{name}_{when}").alias(f"{of}_{when}_usd") for when in ("open", "high", "low", "close"))
     horizons = pl.col("moved").clip(lower_bound=0.0) / _over("paired_s") * (HOUR_S / 60)
     yield horizons.sqrt().alias("volatility_usd_per_sqrt_hour")
-    yield pl.col("jumps").cast(pl.Int64)
+    yield _of_books("jumps")
 
 
 def _depths() -> Iterator[pl.Expr | str]:
@@ -123,7 +132,7 @@ def _signals() -> Iterator[pl.Expr | str]:
         known = (spread_x > _NEGLIGIBLE * pl.col(f"{name}_xx")) & (spread_y > _NEGLIGIBLE * pl.col("sum_yy"))
         correlation = (pl.col(f"{name}_xy") - x * y / n) / (spread_x * spread_y).sqrt()
         yield pl.when(known).then(correlation.clip(-1.0, 1.0)).alias(public)
-    yield pl.col("samples").cast(pl.Int64).alias("correlation_samples")
+    yield _of_books("samples").alias("correlation_samples")
 
 
 _NEGLIGIBLE: Final = 1e-12  # of a sum of squares: less is rounding

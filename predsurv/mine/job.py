@@ -9,7 +9,7 @@ import polars as pl
 from predsurv.mine import scores
 from predsurv.mine.day_measures import ROWS_PER_STEP, measure_day
 from predsurv.mine.day_results import DayMeasures
-from predsurv.mine.figures import figures
+from predsurv.mine.figures import SEEN, figures
 from predsurv.mine.listed import InstrumentLabels
 from predsurv.mine.lost_time import LostTime
 from predsurv.mine.measures.totals import Totals
@@ -96,5 +96,5 @@ def _scored(measures: Mapping[str, pl.DataFrame], first: MiningDay, weight: Mapp
 
 
 def _listing(stats: pl.DataFrame, labels: Mapping[str, InstrumentLabels]) -> ListingCount:
-    names = stats.filter(pl.col("observed_s") > 0)["instrument_id"]
+    names = stats.filter(SEEN)["instrument_id"]
     return ListingCount(len(names), sum(name not in labels for name in names))

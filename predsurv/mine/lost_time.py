@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import polars as pl
 
 from predsurv.mine.recorded_days import MiningDay
+from predsurv.state.coverage import NO_BOOKS
 from predsurv.store.layout import Dataset, Layout
 from predsurv.store.read.missing import LOST, MissingFile, lost_windows, missing_files
 
@@ -52,11 +53,11 @@ class LostTime(NamedTuple):
         return self._divided(coverage, _TRADES, schema).with_columns(reason).select(schema.names())
 
     def _divided(self, coverage: pl.LazyFrame, datasets: Collection[Dataset], schema: pl.Schema) -> pl.LazyFrame:
-        """Return ``coverage``, covered rows divided where lost time begins and ends, with the column ``lost``."""
+        """Return ``coverage`` with the column ``lost``: rows of what was received divided where lost time is."""
         windows = _window_frame(self.files, datasets)
         if windows.is_empty():
             return coverage.with_columns(pl.lit(value=False).alias("lost"))
-        covered = pl.col("state").cast(pl.String) == "covered"
+        covered = (pl.col("state").cast(pl.String) == "covered") | (pl.col("reason").cast(pl.String) == NO_BOOKS)
         divided = (
             coverage.filter(covered)
             .join(windows.lazy(), on=["venue", "collector"], how="left")

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 import polars as pl
 
+from predsurv.mine.figures import WITHOUT_BOOKS
 from predsurv.mine.job import MiningResult
 
 
 def notes(mined: MiningResult) -> Iterator[str]:
     """Yield a phrase for everything that is not known of the observed instruments."""
     observed = mined.stats.filter(pl.col("observed_s") > 0)
+    yield from _books(mined.stats.filter(WITHOUT_BOOKS).height, observed.height)
     yield from _trades(observed)
     if mined.listing.unlisted:
         yield str(mined.listing)
@@ -21,6 +23,12 @@ def notes(mined: MiningResult) -> Iterator[str]:
             f"{gone:,} sealed file{' is' if gone == 1 else 's are'} gone, which counts as a gap (file_missing): "
             "run 'predsurv verify'"
         )
+
+
+def _books(without: int, observed: int) -> Iterator[str]:
+    if without:
+        of = "" if not observed else f" of {without:,} of {without + observed:,} instruments"
+        yield f"books{of} were not recorded, trades only: what is of books is unknown; that part of their scores is 0"
 
 
 def _trades(observed: pl.DataFrame) -> Iterator[str]:

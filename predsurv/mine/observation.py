@@ -1,5 +1,7 @@
 """What of a day was observed: books by the coverage rows, trades by what these tell of that channel.
 
+A feed without books tells of its trades in gaps ``not_offered``: these are observed there, and no book is.
+
 Pure polars functions but for ``observe``. Of recordings that do not tell channels apart, trades count as observed where
 books were streamed, because these versions had the trades on the same connection. Where books were polled they
 recorded no trades: that counts as observed only when there are trades and no streamed time that could explain them.
@@ -14,7 +16,7 @@ from predsurv.mine.inputs import CollectorFilter
 from predsurv.mine.lost_time import LostTime
 from predsurv.mine.measures import intervals
 from predsurv.mine.recorded_days import MiningDay
-from predsurv.state.coverage import OBSERVED
+from predsurv.state.coverage import NO_BOOKS, OBSERVED
 
 UNKNOWN: Final = "unknown"
 """The reason why trades count as not observed where nothing tells whether they were."""
@@ -40,8 +42,9 @@ def observe(day: MiningDay, source: CollectorFilter, lost: LostTime) -> Observat
     books, trades = lost.without_books(told), lost.without_trades(told)
     totals = intervals.coverage_totals(books).collect(engine="streaming")
     channels = [intervals.channel_time(frame, name) for frame, name in ((trades, "trades"), (told, "lifecycle"))]
-    heard = trades.filter(pl.col("trades").is_in(list(OBSERVED)))
-    return Observation(totals, pl.concat(channels).collect(), _intervals(books), _intervals(heard))
+    heard = intervals.merged(trades.filter(pl.col("trades").is_in(list(OBSERVED)))).collect(engine="streaming")
+    seen = intervals.covered(books).collect(engine="streaming")
+    return Observation(totals, pl.concat(channels).collect(), seen, heard)
 
 
 def channels_told(*, polled_too: bool) -> Iterator[pl.Expr]:
@@ -53,14 +56,11 @@ def channels_told(*, polled_too: bool) -> Iterator[pl.Expr]:
     silent = pl.when(streamed).then(pl.lit("live")).when(polled & polled_too).then(pl.lit("polled"))
     told = pl.coalesce(pl.col("trades").cast(pl.String), silent.otherwise(pl.lit(UNKNOWN)))
     for name, how in (("trades", told), ("lifecycle", pl.coalesce(pl.col("lifecycle").cast(pl.String), told))):
-        yield pl.when(pl.col("state") == "covered").then(how).alias(name)
+        without_books = pl.when(pl.col("reason") == NO_BOOKS).then(pl.col(name).cast(pl.String))
+        yield pl.when(pl.col("state") == "covered").then(how).otherwise(without_books).alias(name)
 
 
 def _trades_were_polled(coverage: pl.LazyFrame, day: MiningDay) -> bool:
     silent = coverage.filter((pl.col("state") == "covered") & pl.col("trades").is_null())
     reasons = set(silent.select(pl.col("reason").unique()).collect(engine="streaming")["reason"])
     return "polled" in reasons and "live" not in reasons and bool(day.files("trades"))
-
-
-def _intervals(coverage: pl.LazyFrame) -> pl.DataFrame:
-    return intervals.covered(coverage).collect(engine="streaming")

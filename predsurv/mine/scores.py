@@ -15,6 +15,7 @@ from typing import Final
 
 import polars as pl
 
+from predsurv.mine.figures import SEEN
 from predsurv.mine.score_weights import DEFAULT_PRESET, PRESETS, weights
 
 __all__ = ["DEFAULT_PRESET", "PRESETS", "weights"]
@@ -67,7 +68,7 @@ def scored(stats: pl.LazyFrame, weight: Mapping[str, float]) -> pl.LazyFrame:
     which the book was observed. ``unknown_scores``: the components with a weight of which nothing is known, which count
     as 0, separated by spaces; null when there are none.
     """
-    observed = pl.col("observed_s") > 0
+    observed = SEEN
     percentiles = {f"percentile_{name}": _percentile(name, observed) for name in COMPONENTS}
     ranked = stats.with_columns(**percentiles, evidence=_evidence(pl.col("observed_s")))
     unknown = [

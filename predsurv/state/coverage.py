@@ -32,8 +32,11 @@ IDLE: Final = frozenset[CoverageReason]({"rotated_out", "no_capacity", "unannoun
 NOT_WANTED: Final = IDLE | {"shutdown", "crash"}
 """Reasons of gaps in which nobody records: what a run that goes on has lost is none of these."""
 
+NO_BOOKS: Final[CoverageReason] = "not_offered"
+"""The reason of gaps of a feed without books, which tell how its other channels were observed as covered time does."""
+
 NOTHING_RECEIVED: Final = frozenset[CoverageReason](
-    {*IDLE, "clock_step", "subscribing", "shutdown", "disk_full"},
+    {*IDLE, NO_BOOKS, "clock_step", "subscribing", "shutdown", "disk_full"},
 )
 """Reasons of gaps that begin when they are noticed: no row of a book lies in one.
 
@@ -131,8 +134,8 @@ class ChannelHistory:
         self.states = self.states[max(0, bisect_right(self.states, before, key=_since) - 1) :]
 
     def told(self, interval: Coverage) -> list[Coverage]:
-        """Return ``interval`` in pieces that tell how the channels were observed; a gap as it is."""
-        if interval.state == "gap":
+        """Return ``interval`` in pieces that tell how the channels were observed; a gap of books as it is."""
+        if interval.state == "gap" and interval.reason != NO_BOOKS:
             return [interval]
         known = [each for each in self.states if each.since < interval.end]
         known = known[max(0, bisect_right(known, interval.start, key=_since) - 1) :]
@@ -254,8 +257,8 @@ class CoverageReducer:
             if idle or state.reason not in IDLE:
                 until = now - held if state.state == "covered" else now
                 closed += self._split(key, state, until)
-        covered = (state.start for state in self._open.values() if state.state == "covered")
-        self.channels.forget(min(covered, default=now))
+        telling = (each.start for each in self._open.values() if each.state == "covered" or each.reason == NO_BOOKS)
+        self.channels.forget(min(telling, default=now))
         return closed
 
     def open_interval(self, key: InstrumentKey) -> Coverage | None:

@@ -7,7 +7,7 @@ from msgspec import Struct
 from predsurv.core.errors import PredsurvError, exit_code_of
 from predsurv.engine.engine import Engine
 from predsurv.ports import Clock
-from predsurv.store.read.recording import RecordingSummary
+from predsurv.store.read.recording_summary import RecordingSummary
 from predsurv.trade.backtest_runner import BacktestRunner
 from predsurv.trade.journal import OrderJournal
 from predsurv.trade.pipeline import RunComponents

@@ -30,6 +30,7 @@ EXCEPTIONS: dict[str, str] = {
     "predsurv/trade/paper_broker.py::PaperBroker": "a broker of the run and one that a replay need not show everything",
     "predsurv/trade/pipeline.py::EventPipeline": "a method per step of an event's path; a replay takes some by itself",
     "predsurv/cli/commands/collect.py::collect": "typer makes one option of the command of each parameter",
+    "predsurv/cli/commands/import_recording.py::import_command": "typer makes one option of each parameter",
     "predsurv/cli/commands/scan.py::scan": "typer makes one option of the command of each parameter",
     "predsurv/cli/commands/simulate.py::simulate": "typer makes one option of the command of each parameter",
     "predsurv/cli/commands/trade.py::trade": "typer makes one option of the command of each parameter",

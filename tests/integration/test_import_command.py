@@ -138,7 +138,7 @@ def test_tables_of_anyone(folder: Path) -> None:
     ("words", "code", "says"),
     [
         (["pmxt", "nothing.parquet"], 2, "no file nothing.parquet"),
-        (["tape", "rows.jsonl"], 2, "no format 'tape' to import; there are pmxt, parquet, jsonl"),
+        (["tape", "rows.jsonl"], 2, "no format 'tape' to import; there are pmxt, telonex, becker, parquet, jsonl"),
         (["jsonl", "rows.jsonl"], 2, "name the venue"),
         (["jsonl", "rows.jsonl", "--venue", "nowhere"], 2, "nowhere"),
         (["jsonl", "rows.jsonl", "--venue", "kalshi", "--column", "when=ts"], 2, "'when=ts'"),

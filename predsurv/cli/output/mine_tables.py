@@ -7,6 +7,7 @@ import polars as pl
 
 from predsurv.cli.output.render import Column, Kind, Table, Value
 from predsurv.mine.explanation import Explained, RecordedPeriod, ScorePart
+from predsurv.mine.figures import SEEN
 from predsurv.mine.job import MiningResult
 from predsurv.mine.listed import InstrumentLabels
 from predsurv.mine.notes import notes
@@ -79,8 +80,8 @@ _PERIODS: Final = (
 
 
 def observed(mined: MiningResult) -> pl.DataFrame:
-    """Return the statistics of the instruments that were observed at all (``observed_s`` > 0)."""
-    return mined.stats.filter(mined.stats["observed_s"] > 0)
+    """Return the statistics of the instruments of which anything was observed, books or trades."""
+    return mined.stats.filter(SEEN)
 
 
 def made_of(weight: Mapping[str, float]) -> str:

@@ -24,7 +24,7 @@ from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import Engine
 from predsurv.engine.step import Step
 from predsurv.state.market_cache import MarketCache
-from predsurv.store.read.recording import RecordingSummary
+from predsurv.store.read.recording_summary import RecordingSummary
 from predsurv.store.universe import iso_time
 from predsurv.trade.results.ratios import fill_ratio, hit_rate
 from predsurv.trade.results.result import RunResult
@@ -89,6 +89,7 @@ _RECORDING: Final = (
     Column("assumed", "Listed later", "int", keep=8, if_any=True),
     Column("without_trades", "Trades not observed", "int", keep=8, if_any=True),
     Column("polled", "Books polled", "int", keep=8, if_any=True),
+    Column("without_books", "Trades only", "int", keep=8, if_any=True),
     Column("files_missing", "Files gone", "int", keep=8),
     Column("days_missing", "Days missing", "int", keep=6),
     Column("not_recorded", "Not recorded", keep=8, if_any=True),
@@ -192,6 +193,7 @@ def recording_table(summary: RecordingSummary) -> Table:
         summary.assumed,
         summary.without_trades,
         summary.polled,
+        summary.without_books,
         len(summary.missing),
         len(summary.not_recorded),
         ", ".join(summary.not_recorded) or None,

@@ -16,7 +16,8 @@ from predsurv.mine.episodes.watch import EpisodeWatch
 from predsurv.ports import Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.store.layout import date_of
-from predsurv.store.read.recording import Recording, RecordingSummary, ReplaySpan, open_recording
+from predsurv.store.read.recording import Recording, ReplaySpan, open_recording
+from predsurv.store.read.recording_summary import RecordingSummary
 from predsurv.strategies.claims import ClaimGroups
 
 CROSS: Final = VenueName("cross")

@@ -69,22 +69,26 @@ def inclusion() -> pl.Expr:
 
 
 def channel_time(coverage: pl.LazyFrame, channel: str) -> pl.LazyFrame:
-    """Return the covered seconds of disjoint rows by how the column ``channel`` says that it was observed.
+    """Return the seconds of disjoint rows that tell of ``channel``, by how that column says that it was observed.
 
     Columns ``instrument_id, channel, reason, seconds``.
     """
     seconds = (pl.col("end") - pl.col("start")).sum() / NS_PER_S
-    covered = coverage.filter(pl.col("state") == "covered")
-    by_reason = covered.group_by("instrument_id", pl.col(channel).alias("reason")).agg(seconds.alias("seconds"))
+    telling = coverage.filter((pl.col("state") == "covered") | pl.col(channel).is_not_null())
+    by_reason = telling.group_by("instrument_id", pl.col(channel).alias("reason")).agg(seconds.alias("seconds"))
     return by_reason.select("instrument_id", pl.lit(channel).alias("channel"), "reason", "seconds")
 
 
 def covered(coverage: pl.LazyFrame) -> pl.LazyFrame:
     """Return the covered intervals (``instrument_id, start, end``) of clipped rows, sorted, touching ones merged."""
+    return merged(coverage.filter(pl.col("state") == "covered"))
+
+
+def merged(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the intervals (``instrument_id, start, end``) of clipped rows, sorted, touching ones merged."""
     joins = (pl.col("start") <= pl.col("end").cum_max().shift(1).over("instrument_id")).fill_null(value=False)
     return (
-        coverage.filter(pl.col("state") == "covered")
-        .sort("instrument_id", "start")
+        rows.sort("instrument_id", "start")
         .with_columns((~joins).cum_sum().alias("stretch"))
         .group_by("instrument_id", "stretch")
         .agg(pl.col("start").min(), pl.col("end").max())

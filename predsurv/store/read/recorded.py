@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.state.coverage import NO_BOOKS
 from predsurv.store.conform import expect_columns
 from predsurv.store.layout import NS_DAY, Layout, date_of, day_files, parse_file
 from predsurv.store.read.verify_digests import check_intact, retry_if_replaced
@@ -24,7 +25,9 @@ _COLUMNS: Final = ["market_id", "instrument_id", "start", "end", "state", "reaso
 
 
 class RecordedSpan(Struct):
-    """The time from the ``first`` covered moment of an instrument to its ``last`` (ns UTC), by one collector.
+    """The time from the ``first`` observed moment of an instrument to its ``last`` (ns UTC), by one collector.
+
+    ``books``: whether its book was observed in any of it; a feed without books tells of trades alone.
 
     ``trades``: whether its trades were observed in any of it, None when that was not recorded. ``polled``: whether its
     book was polled, and so seconds old, in any of it.
@@ -36,14 +39,16 @@ class RecordedSpan(Struct):
     last: int
     trades: bool | None = None
     polled: bool = False
+    books: bool = True
 
 
 class RecordedTime(Struct, frozen=True):
     """What the coverage of some time says.
 
-    ``spans``: of every instrument and collector with any covered time. ``dates``: the days (YYYY-MM-DD) that have
-    coverage rows at all; on the others nothing was recorded, or what was cannot be trusted. ``repeated``: by day and
-    collector the instruments of which another collector observed more that day, so that its rows count.
+    ``spans``: of every instrument and collector with any time in which its book, or trades without it, were observed.
+    ``dates``: the days (YYYY-MM-DD) that have coverage rows at all; on the others nothing was recorded, or what was
+    cannot be trusted. ``repeated``: by day and collector the instruments of which another collector observed more that
+    day, so that its rows count.
     """
 
     spans: tuple[RecordedSpan, ...]
@@ -58,6 +63,10 @@ class RecordedTime(Struct, frozen=True):
         """Return the instruments of which no collector observed trades at any time."""
         heard = {each.key for each in self.spans if each.trades is not False}
         return self.keys() - heard
+
+    def without_books(self) -> frozenset[InstrumentKey]:
+        """Return the instruments of which no collector observed a book at any time."""
+        return self.keys() - {each.key for each in self.spans if each.books}
 
     def several(self) -> frozenset[InstrumentKey]:
         """Return the instruments that several collectors observed on the same day."""
@@ -98,8 +107,9 @@ def _repeated(venue: VenueName, rows: Sequence[tuple[str, Any]]) -> Mapping[str,
         return {}
     observed: defaultdict[InstrumentKey, Counter[str]] = defaultdict(Counter)
     for collector, table in rows:
-        covered = table.filter(pc.equal(table["state"].cast(pa.string()), "covered"))
-        timed = covered.append_column("length", pc.subtract(covered["end"], covered["start"]))
+        seen = table.filter(_observed(table))
+        length = pc.if_else(seen["books"], pc.subtract(seen["end"], seen["start"]), 0)
+        timed = seen.append_column("length", length)
         sums = timed.group_by(["market_id", "instrument_id"]).aggregate([("length", "sum")])
         names = ("market_id", "instrument_id", "length_sum")
         for market, instrument, length in zip(*(sums[name].to_pylist() for name in names), strict=True):
@@ -119,18 +129,25 @@ def _rows_of_day(data_dir: Path, venue: VenueName, date: str) -> list[tuple[str,
 
 
 def _add(spans: dict[tuple[str, InstrumentKey], RecordedSpan], venue: VenueName, collector: str, rows: Any) -> None:
-    covered = rows.filter(pc.equal(rows["state"].cast(pa.string()), "covered"))
-    functions = [("start", "min"), ("end", "max"), ("heard", "max"), ("polled", "max")]
-    grouped = covered.group_by(["market_id", "instrument_id"]).aggregate(functions)
-    names = ("market_id", "instrument_id", "start_min", "end_max", "heard_max", "polled_max")
-    for market, instrument, first, last, heard, polled in zip(
+    observed = rows.filter(_observed(rows))
+    functions = [("start", "min"), ("end", "max"), ("heard", "max"), ("polled", "max"), ("books", "max")]
+    grouped = observed.group_by(["market_id", "instrument_id"]).aggregate(functions)
+    names = ("market_id", "instrument_id", *(f"{name}_{function}" for name, function in functions))
+    for market, instrument, first, last, heard, polled, books in zip(
         *(grouped[name].to_pylist() for name in names), strict=True
     ):
         key = InstrumentKey(venue, MarketId(market), InstrumentId(instrument))
-        span = spans.setdefault((collector, key), RecordedSpan(key, collector, first, last))
+        span = spans.setdefault((collector, key), RecordedSpan(key, collector, first, last, books=False))
         span.first, span.last = min(span.first, first), max(span.last, last)
         span.trades = span.trades if heard is None else bool(heard) or bool(span.trades)
         span.polled = span.polled or bool(polled)
+        span.books = span.books or books
+
+
+def _observed(rows: Any) -> Any:
+    """Return for each row whether the book was observed then, or trades of a feed without books."""
+    alone = pc.and_(pc.equal(rows["reason"].cast(pa.string()), NO_BOOKS), pc.equal(rows["heard"], 1))
+    return pc.or_(rows["books"], pc.fill_null(alone, False))  # noqa: FBT003
 
 
 def _read(path: Path) -> Any:
@@ -147,7 +164,8 @@ def _read(path: Path) -> Any:
         at = table.schema.get_field_index(name)
         table = table.set_column(at, name, table[name].cast(TIME).cast(pa.int64()))
     polled = pc.equal(table["reason"].cast(pa.string()), "polled").cast(pa.int8())
-    return table.append_column("heard", _heard(table)).append_column("polled", polled)
+    books = pc.equal(table["state"].cast(pa.string()), "covered")
+    return table.append_column("heard", _heard(table)).append_column("polled", polled).append_column("books", books)
 
 
 def _heard(table: Any) -> Any:

@@ -14,17 +14,21 @@ from predsurv.core.market import Market
 from predsurv.ports import Venue
 from predsurv.state.market_cache import MarketCache
 from predsurv.state.market_facts import MarketFacts
-from predsurv.store.layout import NS_DAY, Dataset, Layout, Partition, date_of, day_files, day_ranges, how_to_record
+from predsurv.store.layout import NS_DAY, Dataset, Layout, Partition, date_of, day_files, how_to_record
 from predsurv.store.read.cursor import ReplayQuery
-from predsurv.store.read.facts import FactsQuery, ListingCount, count_unlisted, read_facts, related_markets
+from predsurv.store.read.facts import FactsQuery, count_unlisted, read_facts, related_markets
 from predsurv.store.read.missing import MissingFile, missing_files
 from predsurv.store.read.recorded import RecordedTime, recorded_time
+from predsurv.store.read.recording_summary import RecordingSummary
 from predsurv.store.read.replay import read_events, replay_query
 
 PHASE_LOOKBACK: Final = NS_DAY
 """How long (ns) before the recording a phase of the whole venue may have begun that still holds: pauses last hours."""
 
 _READ: Final[tuple[Dataset, ...]] = ("deltas", "trades", "coverage", "lifecycle")
+
+_EVENTS: Final[tuple[Dataset, ...]] = ("deltas", "trades")
+"""Either is something to replay: a feed without books has trades alone."""
 
 
 EARLIEST: Final = 31 * NS_DAY
@@ -48,59 +52,6 @@ class RecordedStretch(Struct, frozen=True):
 
     span: ReplaySpan
     without: Mapping[str, frozenset[InstrumentKey]]
-
-
-class RecordingSummary(Struct, frozen=True):
-    """What a replay has to go by.
-
-    ``listed`` counts the recorded instruments, and those of which nothing was ever stated: these are not traded.
-    ``assumed``: instruments recorded before the first statement about their market; what it says is assumed of the
-    time before. ``without_trades``: instruments whose trades were not observed. ``not_recorded``: days without
-    coverage, which are left out. ``missing``: files that are gone, whose time is a gap. ``polled``: instruments whose
-    books were polled at any time, not streamed. ``repeated``: instruments that several collectors observed on one day.
-    ``loaded``: the time (ns) in which at least one instrument was recorded.
-    """
-
-    listed: ListingCount
-    assumed: int
-    without_trades: int
-    not_recorded: tuple[str, ...]
-    missing: tuple[MissingFile, ...]
-    polled: int = 0
-    repeated: int = 0
-    loaded: int = 0
-
-    def notes(self) -> tuple[str, ...]:
-        """Return a sentence for each thing that it lacked."""
-        found = []
-        if self.listed.unlisted:
-            found.append(f"{self.listed}: they are not traded")
-        if self.assumed:
-            found.append(
-                f"{self.assumed:,} of {self.listed.recorded:,} instruments were recorded before their first listing: "
-                "until then its tick, fee and minimum are assumed"
-            )
-        if self.without_trades:
-            found.append(
-                f"the trades of {self.without_trades:,} of {self.listed.recorded:,} recorded instruments were not "
-                "observed: orders that rest there fill on quotes alone"
-            )
-        if self.polled:
-            found.append(
-                f"the books of {self.polled:,} of {self.listed.recorded:,} recorded instruments were polled: "
-                "fills on books that are seconds old are too good to be true"
-            )
-        if self.repeated:
-            found.append(
-                f"{self.repeated:,} of {self.listed.recorded:,} recorded instruments were recorded by several "
-                "collectors: each day the rows of the one that observed most of it count"
-            )
-        if self.not_recorded:
-            found.append(f"not recorded: {day_ranges(self.not_recorded)}")
-        if self.missing:
-            files = "a file is" if len(self.missing) == 1 else f"{len(self.missing):,} files are"
-            found.append(f"{files} gone, whose time counts as a gap: see 'predsurv verify'")
-        return tuple(found)
 
 
 class Recording(Struct, frozen=True, kw_only=True):
@@ -187,6 +138,7 @@ def open_recording(data_dir: Path, venue: Venue, span: ReplaySpan, cache: Market
             polled=len(recorded.polled()),
             repeated=len(recorded.several()),
             loaded=_loaded(recorded),
+            without_books=len(recorded.without_books()),
         ),
     )
 
@@ -200,13 +152,13 @@ def require_possible(data_dir: Path, venue: VenueName, span: ReplaySpan) -> None
 def require_recorded(data_dir: Path, venue: VenueName, span: ReplaySpan) -> None:
     """Raise ConfigError, naming the days that were recorded, when none of ``span`` was."""
     require_possible(data_dir, venue, span)
-    if not any(day_files(data_dir, "deltas", venue, date) for date in span.dates()):
+    if not any(day_files(data_dir, name, venue, date) for date in span.dates() for name in _EVENTS):
         raise _not_recorded(data_dir, venue, "these days were not recorded")
 
 
 def _not_recorded(data_dir: Path, venue: VenueName, what: str) -> ConfigError:
-    days_of_venue = Layout(data_dir).folder(Partition("deltas", venue, "", None)).parent
-    days = sorted(path.name.removeprefix("date=") for path in days_of_venue.glob("date=*"))
+    folders = [Layout(data_dir).folder(Partition(name, venue, "", None)).parent for name in _EVENTS]
+    days = sorted({path.name.removeprefix("date=") for folder in folders for path in folder.glob("date=*")})
     there = f"there are {days[0]} to {days[-1]}" if days else f"there is nothing of it; {how_to_record(venue)}"
     return ConfigError(f"{venue}: {what}; in {data_dir} {there}")
 

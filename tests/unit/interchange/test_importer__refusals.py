@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 
 from predsurv.core.errors import IntegrityError, SafetyError, TransientError
-from predsurv.core.events import BookSnapshot
+from predsurv.core.events import BookSnapshot, CoverageReason
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.interchange import importer
-from predsurv.interchange.foreign_recording import MarketRows
+from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, MarketRows, RecordingPart, part_of_each
 from predsurv.interchange.importer import ImportReport, import_recording
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout, data_files
@@ -27,6 +27,9 @@ class Books:
     """A source with one file per element: the seconds at which there is a whole book of one market."""
 
     name, venue = "books", V
+    books = True
+    trades: CoverageReason = "live"
+    left_out = NONE_LEFT_OUT
 
     def __init__(self, folder: Path, *parts: Sequence[int]) -> None:
         self._parts = parts
@@ -35,10 +38,15 @@ class Books:
         for path, seconds in zip(self.files, parts, strict=True):
             path.write_text(repr(seconds))
 
-    def times(self, file: Path) -> pl.Series:
+    def parts(self) -> list[RecordingPart]:
+        return part_of_each(self.files)
+
+    def times(self, part: RecordingPart) -> pl.Series:
+        (file,) = part.files
         return pl.Series([START + each * S for each in self._parts[int(file.stem)]], dtype=pl.Int64)
 
-    def markets(self, file: Path) -> Iterator[MarketRows]:
+    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
+        (file,) = part.files
         if self.fails_after == int(file.stem):
             raise pl.exceptions.ComputeError("a page is torn\nand more")
         at = [START + each * S for each in self._parts[int(file.stem)]]

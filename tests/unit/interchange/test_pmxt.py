@@ -8,6 +8,7 @@ import pytest
 from predsurv.core.errors import IntegrityError
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, Trade
 from predsurv.interchange import pmxt
+from predsurv.interchange.foreign_recording import RecordingPart
 from predsurv.interchange.pmxt import PmxtFiles
 from tests.kit.foreign_files import HOUR, MARKET, pmxt_book, pmxt_row, write_pmxt
 
@@ -31,7 +32,7 @@ def rows() -> list[dict[str, object]]:
 def test_a_market_is_whole_whatever_the_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch: int) -> None:
     monkeypatch.setattr(pmxt, "_BATCH_ROWS", batch)
     source = PmxtFiles([write_pmxt(tmp_path / "h.parquet", rows())])
-    one, other = source.markets(source.files[0])
+    one, other = source.markets(source.parts()[0])
     assert (one.market_id, one.instruments) == (MARKET, ("111", "222"))
     assert [type(event) for event in one.events] == [BookSnapshot, BookDelta, BookSnapshot, Trade, MarketChange]
     assert [event.ts_recv for event in one.events] == [(HOUR + ms) * NS for ms in (1, 2, 2, 3, 4)]
@@ -40,7 +41,7 @@ def test_a_market_is_whole_whatever_the_batches(tmp_path: Path, monkeypatch: pyt
 
 def test_values_are_exact(tmp_path: Path) -> None:
     source = PmxtFiles([write_pmxt(tmp_path / "h.parquet", rows())], [MARKET])
-    (market,) = source.markets(source.files[0])
+    (market,) = source.markets(source.parts()[0])
     book, change, _, trade, tick = market.events
     assert isinstance(book, BookSnapshot)
     assert (book.bids, book.asks) == (((400_000, 1_000_000),), ((600_000, 2_000_000),))
@@ -58,13 +59,13 @@ def test_trades_of_one_transaction_are_told_apart(tmp_path: Path) -> None:
         for size in ("1", "2")
     ]
     source = PmxtFiles([write_pmxt(tmp_path / "h.parquet", both)])
-    (market,) = source.markets(source.files[0])
+    (market,) = source.markets(source.parts()[0])
     assert len({event.trade_id for event in market.events if isinstance(event, Trade)}) == 2
 
 
 def test_times_are_those_of_every_market(tmp_path: Path) -> None:
     source = PmxtFiles([write_pmxt(tmp_path / "h.parquet", rows())], [OTHER])
-    assert source.times(source.files[0]).to_list() == [(HOUR + ms) * NS for ms in range(1, 7)]
+    assert source.times(source.parts()[0]).to_list() == [(HOUR + ms) * NS for ms in range(1, 7)]
 
 
 def test_hours_are_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_another_layout_is_named(tmp_path: Path) -> None:
     path = tmp_path / "h.parquet"
     pl.DataFrame({"a": [1]}).write_parquet(path)
     with pytest.raises(IntegrityError, match=r"h\.parquet: no column timestamp_received"):
-        PmxtFiles([path]).times(path)
+        PmxtFiles([path]).times(RecordingPart("x", (path,)))
 
 
 @pytest.mark.parametrize(
@@ -89,4 +90,4 @@ def test_another_layout_is_named(tmp_path: Path) -> None:
 def test_a_row_that_is_none_names_its_market(tmp_path: Path, row: dict[str, object]) -> None:
     source = PmxtFiles([write_pmxt(tmp_path / "h.parquet", [row])])
     with pytest.raises(IntegrityError, match=f"h.parquet: market {MARKET}"):
-        list(source.markets(source.files[0]))
+        list(source.markets(source.parts()[0]))

@@ -22,7 +22,7 @@ def row(kind: str, **values: Any) -> dict[str, Any]:
 def read(tmp_path: Path, *rows: dict[str, Any], **options: Any) -> list[MarketRows]:
     path = write_lines(tmp_path / "rows.jsonl", rows)
     source = TableFiles("jsonl", KALSHI, [path], **options)
-    return list(source.markets(path))
+    return list(source.markets(*source.parts()))
 
 
 def test_rows_of_a_market_are_in_the_order_of_their_times(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_the_score_is_the_weighted_mean_of_percentiles_times_evidence() -> None:
 
 
 def test_what_is_not_known_counts_as_nothing_and_is_named_and_who_was_not_observed_has_no_score() -> None:
-    found = scored({"spread_usd": None, "mid_usd": None}, {"observed_s": 0.0}, {})
+    found = scored({"spread_usd": None, "mid_usd": None}, dict.fromkeys(TIME, 0.0), {})
     assert found["0"]["unknown_scores"] == "tightness uncertainty"
     assert (found["0"]["score_tightness"], found["0"]["percentile_tightness"]) == (0.0, None)
     assert (found["1"]["score"], found["1"]["rank"]) == (None, None)
