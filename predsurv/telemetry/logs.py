@@ -82,9 +82,9 @@ class JsonFormatter(_SafeFormatter):
             "level": record.levelname.lower(),
             "logger": self.safe(record.name, 64),
             "message": self.message(record),
-            **self._origin,
         }
-        entry.update((key, value) for key, value in self.extras(record).items() if key not in entry)
+        own = {**self._origin, **self.extras(record)}  # a record of another process says whose it is
+        entry.update((key, value) for key, value in own.items() if key not in entry)
         trace = self.trace(record)
         if trace:
             entry["traceback"] = trace
@@ -103,7 +103,8 @@ def set_up(
     """Send every log record to ``stream`` (default stderr); return a function that undoes it.
 
     ``json_lines`` None means JSON unless ``stream`` is a terminal. ``traceback`` is for --debug. Libraries that log
-    headers and addresses below WARNING are limited to WARNING. ``origin``: fields of every JSON line: whose it is.
+    headers and addresses below WARNING are limited to WARNING. ``origin``: fields of every JSON line: whose it is,
+    unless the record says that itself.
     """
     target = sys.stderr if stream is None else stream
     as_json = not target.isatty() if json_lines is None else json_lines

@@ -143,3 +143,12 @@ def test_any_record_is_one_line(message: str, fields: dict[str, str]) -> None:
 def test_a_line_has_a_maximum_length() -> None:
     record = logging.makeLogRecord({"msg": "x" * 10_000} | {f"f{n}": "y" * 2_000 for n in range(20)})
     assert len(TextFormatter(Redactor(), traceback=False).format(record)) <= LINE_CHARS_MAX
+
+
+def test_a_record_of_another_process_says_itself_whose_it_is() -> None:
+    stream = io.StringIO()
+    undo = set_up(stream=stream, json_lines=True, origin={"collector": "c0"})
+    logging.getLogger("predsurv.collect").info("own")
+    logging.getLogger("predsurv.collect").info("another's", extra={"collector": "c0-2"})
+    undo()
+    assert [json.loads(line)["collector"] for line in stream.getvalue().splitlines()] == ["c0", "c0-2"]

@@ -57,9 +57,7 @@ async def test_an_order_is_signed_counted_and_simulated_and_nothing_leaves() -> 
     ("changes", "reason"),
     [({"price": Price(555_555)}, "off_grid"), ({"size": Size(1)}, "too_small")],
 )
-async def test_what_the_venue_would_not_take_is_rejected_with_the_reason(
-    changes: dict[str, Any], reason: str
-) -> None:
+async def test_what_the_venue_would_not_take_is_rejected_with_the_reason(changes: dict[str, Any], reason: str) -> None:
     broker, _ = shadow()
     await broker.submit(order(**changes))
     assert broker.under_way == 1
