@@ -32,12 +32,12 @@ class KnownToRun(Struct, frozen=True):
 
 
 Know = Callable[[Sequence[InstrumentKey]], KnownToRun]
-"""Returns what a run knows that holds positions in some instruments."""
+"""Returns what a run knows that holds, or has ordered, some instruments."""
 
 
-def known_now(config: Config, venues: Sequence[Venue], positions: Iterable[InstrumentKey], now: int) -> KnownToRun:
-    """Return the markets that are listed now or held, as known at ``now`` (ns UTC), and the instruments to watch."""
-    held, watched, learnt = frozenset(positions), {}, list[KnownBefore]()
+def known_now(config: Config, venues: Sequence[Venue], keys: Iterable[InstrumentKey], now: int) -> KnownToRun:
+    """Return the markets that are listed now or of ``keys``, as known at ``now`` (ns UTC), and what to watch."""
+    held, watched, learnt = frozenset(keys), {}, list[KnownBefore]()
     for venue in venues:
         selection = _select(config, venue, frozenset(key for key in held if key.venue == venue.name))
         if venue.name != _MOCK:  # its world begins anew with every process, settled markets included

@@ -98,7 +98,7 @@ def open_parts(config: Config, mode: RunMode, venues: Sequence[Venue]) -> Opened
     restored = restore(mode.journal.entries())
     before, opening = mode.journal.position(), opening_of(restored.account)
     held = [position.key for position in restored.account.portfolio.positions.totals()]
-    known = mode.know(held)
+    known = mode.know([*held, *(order.key for order in restored.account.orders.live())])
     started = _start_run(config, mode, tuple(known.watched))
     rules = _rules_of(mode.accounts)
     parts = open_engine(config, known.cache, mode.strategies, restored, started, rules=rules)

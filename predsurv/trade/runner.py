@@ -4,7 +4,7 @@ Live, paper, replay and mock runs differ in the feeds, brokers and clock they ar
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from predsurv.core.errors import PredsurvError, StrategyError
@@ -48,22 +48,24 @@ class TradeRunner:
         """
         services = self._components.services
         brokers = [each for each in self._components.brokers.values() if not isinstance(each, SimulatedBroker)]
-        listeners = [asyncio.create_task(self._listen(each)) for each in brokers]
+        failing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        listeners = [asyncio.create_task(self._listen(each, failing)) for each in brokers]
         try:
             await self._controller.start()
             for each in services:
-                await each.start()
+                await _while_heard(each.start(), listeners)
             try:
-                await self._trade(duration, listeners)
+                await self._trade(duration, [*listeners, failing])
             finally:
                 for each in services:
-                    await each.finish()
+                    await _while_heard(each.finish(), listeners)
         finally:
+            failing.cancel()
             await _cancel(listeners)
             for each in services:
                 await each.aclose()
 
-    async def _trade(self, duration: int | None, listeners: Sequence[asyncio.Task[None]]) -> None:
+    async def _trade(self, duration: int | None, listeners: Sequence[asyncio.Future[None]]) -> None:
         if duration is not None and not self._components.realtime:
             self._controller.limit(duration)
         try:
@@ -86,7 +88,7 @@ class TradeRunner:
             await self._controller.close()
 
     async def _run_tasks(
-        self, queue: EventQueue, duration: int | None, listeners: Sequence[asyncio.Task[None]]
+        self, queue: EventQueue, duration: int | None, listeners: Sequence[asyncio.Future[None]]
     ) -> None:
         pumps = [asyncio.create_task(self._pump(venue, queue)) for venue in self._feeds]
         timers = self._start_timers(queue, duration) if self._components.realtime else []
@@ -126,10 +128,17 @@ class TradeRunner:
             if gapped or changed:
                 await feed.watch(watchlist.keys, watchlist.mirrors_of(watchlist.keys))
 
-    async def _listen(self, broker: Broker) -> None:
-        """Pass on the events of a broker that is not simulated: the pipeline processes those of others itself."""
+    async def _listen(self, broker: Broker, failing: asyncio.Future[None]) -> None:
+        """Pass on the events of a broker that is not simulated: the pipeline processes those of others itself.
+
+        An error of a strategy goes to ``failing`` and ends the run; what becomes of its orders is booked all the same.
+        """
         async for event in broker.events():
-            await self._controller.on_account_event(event)
+            try:
+                await self._controller.on_account_event(event)
+            except StrategyError as error:
+                if not failing.done():
+                    failing.set_exception(error)
 
     async def _tick(self, queue: EventQueue) -> None:
         while True:
@@ -148,6 +157,19 @@ class TradeRunner:
             await self._components.clock.sleep(CHECKPOINT)
             if self._components.keeper is not None:
                 await self._components.keeper.checkpoint(self._components.stats)
+
+
+async def _while_heard(work: Coroutine[Any, Any, None], listeners: Iterable[asyncio.Task[None]]) -> None:
+    """Await ``work``; raise what a listener raised instead, as nobody takes in what the work waits for any more."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait({task, *listeners}, return_when=asyncio.FIRST_COMPLETED)
+        for each in listeners:
+            if each.done() and not task.done():
+                each.result()
+        await task
+    finally:
+        await _cancel([task])
 
 
 async def _first(tasks: Iterable[asyncio.Future[Any]]) -> None:

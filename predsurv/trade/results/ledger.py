@@ -170,11 +170,13 @@ class Ledger:
             return
         for failed in self._failing.on_failure(event):
             line = self.lines[LineKey(failed.strategy, failed.fill.key)]
-            _count(line, failed.fill, -1)
             line.realised -= failed.realised
             line.paid -= failed.paid
-            self.outcomes.on_failed(failed.fill)
-            self.trips.fail(failed)
+            if self.trips.fail(failed):
+                _count(line, failed.fill, -1)
+                self.outcomes.on_failed(failed.fill)
+            else:  # an earlier run counted it and paid its fee
+                self._funds += failed.fill.fee
 
     def _fill(self, strategy: StrategyName, fill: Fill) -> None:
         where, line = LineKey(strategy, fill.key), self.lines[LineKey(strategy, fill.key)]

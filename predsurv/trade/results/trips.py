@@ -78,20 +78,25 @@ class RoundTrips:
         if move is not None:
             self.move(move.strategy, key, move.shares, move.profit)
 
-    def fail(self, failed: FailedFill) -> None:
+    def fail(self, failed: FailedFill) -> bool:
         """Forget a fill that never came about, and what followed from it: payouts, and the cost of what was sold.
 
-        A trip that is over stays over, with the profit that it had.
+        A trip that is over stays over, with the profit that it had. Return whether the fill was of this run: what an
+        earlier one left was moved here when this one began.
         """
         fill = failed.fill
-        move = self._awaited.pop((fill.key, fill.trade_id))
+        move = self._awaited.pop((fill.key, fill.trade_id), None)
+        shares, profit = (0, 0) if move is None else (move.shares, move.profit + fill.fee)
         for scope in self._scopes(failed.strategy, fill.key):
             trip = self._open.get(scope)
+            if trip is None and move is None:  # what was sold before is held again
+                trip = self._open[scope] = _Trip()
             if trip is not None:
-                trip.held += move.shares - failed.size
-                trip.profit += move.profit + fill.fee - failed.realised
+                trip.held += shares - failed.size
+                trip.profit += profit - failed.realised
                 if not trip.held:
                     del self._open[scope]
+        return move is not None
 
     def of(self, strategy: StrategyName) -> TripCount:
         """Return the round trips of a strategy."""

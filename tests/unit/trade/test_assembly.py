@@ -172,6 +172,18 @@ def test_held_instruments_are_watched_known_and_settled_after_a_restart(
         assert session.engine.step(lost(key).event).settlements
 
 
+def test_the_market_of_an_order_that_may_be_open_is_known_after_a_restart(tmp_path: Path) -> None:
+    """What it trades has a fee, and only the market says which."""
+    dropped = at(ONE, "dropped")
+    listed(tmp_path, dropped, ts=MIDNIGHT - DAY)
+    listed(tmp_path, at(ONE, "chosen"))
+    ordered, _ = bought(dropped.key(0), 100)
+    journalled(tmp_path, *began(ONE), ordered)
+    session = opened(tmp_path, ONE)
+    assert session.engine.cache.market(ONE, dropped.market_id) == dropped
+    assert watched(session) == {"chosen", "dropped"}
+
+
 def test_instruments_held_at_another_venue_are_not_watched_here(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

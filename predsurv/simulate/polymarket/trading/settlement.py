@@ -1,5 +1,6 @@
 """Trades from the match to the chain: MATCHED, MINED, CONFIRMED, or RETRYING and FAILED; balances follow the chain."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
@@ -170,13 +171,15 @@ def order_part(order: ClobOrder, size: int) -> TradedPart:
 
 
 def _deltas(trade: SettlingTrade) -> Sequence[tuple[ClobOrder, Delta]]:
-    """Return what a trade does to each order's account: only takers pay fees."""
+    """Return what a trade does to each order's account: only takers pay fees, on all that they took at one price."""
     found: list[tuple[ClobOrder, Delta]] = []
     if trade.taker is not None:
+        taken = Counter[int]()
         for part in trade.parts:
-            price = part.price if part.outcome == trade.token.outcome else MICROS - part.price
-            fee = fee_of(trade.taker.entered, Price(price), Size(part.size))
-            found.append((trade.taker, _delta(trade.taker, price, part.size, fee)))
+            taken[part.price if part.outcome == trade.token.outcome else MICROS - part.price] += part.size
+        for price, size in taken.items():
+            fee = fee_of(trade.taker.entered, Price(price), Size(size))
+            found.append((trade.taker, _delta(trade.taker, price, size, fee)))
     for part in trade.parts:
         if part.order is not None:
             fee = maker_fee(part.order.entered.listing.market.fee, Price(part.price), Size(part.size))
