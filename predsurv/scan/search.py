@@ -49,6 +49,7 @@ class SearchLine(Struct, frozen=True):
     liquidity: str | None = None
     close_time: str | None = None
     last_seen: str | None = None
+    tick_size: str | None = None
 
     @property
     def slug(self) -> str:
