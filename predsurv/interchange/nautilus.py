@@ -19,9 +19,9 @@ from typing import Any, Final, Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from predsurv.core.events import BookDelta, BookSnapshot, Gap, MarketEvent, Trade
+from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level, MarketEvent, Trade
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import MICROS, complement
+from predsurv.core.num import MICROS, Price, Size, complement
 from predsurv.store.files import make_dirs, replace
 
 CatalogVersion = Literal["1", "2"]
@@ -33,6 +33,7 @@ _SIDES: Final = ("NO_ORDER_SIDE", "BUY", "SELL")
 _AGGRESSORS: Final = ("NO_AGGRESSOR", "BUY", "SELL")
 _BUY, _SELL = 1, 2
 _SIDE: Final[Mapping[str | None, int]] = {"bid": _BUY, "ask": _SELL, "buy": _BUY, "sell": _SELL, None: 0}
+_NO_LEVEL: Final[Level] = (Price(0), Size(0))
 _IN_SNAPSHOT, _LAST = 32, 128
 _DECIMALS: Final = "6"
 _RAW: Final = pa.decimal128(38, 16)
@@ -68,14 +69,14 @@ class CatalogDay:
         """Append an event of the instrument; those that a catalog has no word for are left out."""
         match event:
             case BookSnapshot():
-                levels = [("bid", *level) for level in event.bids] + [("ask", *level) for level in event.asks]
-                self._delta(event, _CLEAR, None, 0, 0, _IN_SNAPSHOT | (0 if levels else _LAST))
-                for left, (side, price, size) in zip(range(len(levels) - 1, -1, -1), levels, strict=True):
-                    self._delta(event, _ADD, side, price, size, _IN_SNAPSHOT | (0 if left else _LAST))
+                levels = [("bid", level) for level in event.bids] + [("ask", level) for level in event.asks]
+                self._delta(event, _CLEAR, None, _NO_LEVEL, _IN_SNAPSHOT | (0 if levels else _LAST))
+                for left, (side, level) in zip(range(len(levels) - 1, -1, -1), levels, strict=True):
+                    self._delta(event, _ADD, side, level, _IN_SNAPSHOT | (0 if left else _LAST))
             case BookDelta():
-                self._delta(event, _UPDATE if event.size else _DELETE, event.side, event.price, event.size, _LAST)
+                self._delta(event, _UPDATE if event.size else _DELETE, event.side, (event.price, event.size), _LAST)
             case Gap():
-                self._delta(event, _CLEAR, None, 0, 0, _IN_SNAPSHOT | _LAST)
+                self._delta(event, _CLEAR, None, _NO_LEVEL, _IN_SNAPSHOT | _LAST)
             case Trade():
                 self._trade(event)
             case _:
@@ -103,8 +104,9 @@ class CatalogDay:
         into["ts_init"].append(received)
 
     def _delta(
-        self, event: BookSnapshot | BookDelta | Gap, action: int, side: str | None, price: int, size: int, flags: int
+        self, event: BookSnapshot | BookDelta | Gap, action: int, side: str | None, level: Level, flags: int
     ) -> None:
+        price, size = level
         values = {"action": action, "side": _SIDE[side], "price": price, "size": size, "flags": flags}
         for name, value in values.items():
             self._deltas[name].append(value)

@@ -16,7 +16,7 @@ from numba import njit
 _TICK = 0.0001
 
 
-@njit  # type: ignore[untyped-decorator]
+@njit
 def _followed(hbt, times, bids, asks):  # type: ignore[no-untyped-def]  # numba
     count = 0
     while hbt.wait_next_feed(False, 10**15) == 2:
