@@ -45,18 +45,20 @@ GOAL_US: Final = 50
 TICKS: Final = 100_000
 RATE: Final = 100
 """Events a second of event time: an order on each of them stays below the highest ``max_orders_per_minute``."""
-_RICH: Final = Money(10**9 * MICROS)
+RICH: Final = Money(10**9 * MICROS)
+"""More than any limit is reached with, micros."""
 
 
-class _Passed(NamedTuple):
+class Passed(NamedTuple):
     """Times (ns): by the clock, and of CPU of this thread."""
 
     wall: int
     cpu: int
 
 
-def _now() -> _Passed:
-    return _Passed(time.perf_counter_ns(), time.thread_time_ns())
+def now() -> Passed:
+    """Return the time by the clock and of CPU of this thread."""
+    return Passed(time.perf_counter_ns(), time.thread_time_ns())
 
 
 class _StreamClock:
@@ -82,10 +84,10 @@ class _Measured:
     """A feed that hands over one event at a time, and what it took until the engine answered each with an order."""
 
     def __init__(self, events: Sequence[MarketEvent], clock: _StreamClock) -> None:
-        self.whole: list[_Passed] = []
-        self.engine: list[_Passed] = []
+        self.whole: list[Passed] = []
+        self.engine: list[Passed] = []
         self._events, self._clock = events, clock
-        self._arrived = _Passed(0, 0)
+        self._arrived = Passed(0, 0)
         self._arriving: MarketEvent | None = None
 
     def attach(self, session: TradingSession) -> None:
@@ -93,12 +95,12 @@ class _Measured:
         ordinary = session.engine.step
 
         def step(event: Event) -> Step:
-            entered = _now()
+            entered = now()
             made = ordinary(event)
-            left = _now()
+            left = now()
             if event is self._arriving and made.decisions:
-                self.whole.append(_since(self._arrived, left))
-                self.engine.append(_since(entered, left))
+                self.whole.append(since(self._arrived, left))
+                self.engine.append(since(entered, left))
             return made
 
         session.engine.step = step  # type: ignore[method-assign]  # the pipeline asks for it at every event
@@ -110,7 +112,7 @@ class _Measured:
         """Yield the events, each when what the one before has led to is done."""
         for event in self._events:
             self._clock.ts = max(self._clock.ts, event.ts_recv)
-            self._arriving, self._arrived = event, _now()
+            self._arriving, self._arrived = event, now()
             yield (event,)
             await asyncio.sleep(0)  # the worker takes it
             await asyncio.sleep(0)
@@ -119,8 +121,9 @@ class _Measured:
         """Do nothing."""
 
 
-def _since(began: _Passed, ended: _Passed) -> _Passed:
-    return _Passed(ended.wall - began.wall, ended.cpu - began.cpu)
+def since(began: Passed, ended: Passed) -> Passed:
+    """Return what passed between two times."""
+    return Passed(ended.wall - began.wall, ended.cpu - began.cpu)
 
 
 class _RecordedVenue:
@@ -134,7 +137,7 @@ class _RecordedVenue:
         return self._feed
 
 
-class _Quiet:
+class Quiet:
     """A ``RunObserver`` that looks at nothing."""
 
     def on_turn(self) -> None:
@@ -170,25 +173,25 @@ async def _measure(folder: Path, ticks: int, markets: int) -> tuple[_Measured, i
     mock = MockConfig(enabled=True, markets=markets, rate=RATE)
     venue, events = await _events(mock, folder, ticks)
     limits = RiskConfig(
-        max_order_notional=_RICH,
-        max_position_notional=_RICH,
-        max_total_exposure=_RICH,
-        max_daily_loss=_RICH,
+        max_order_notional=RICH,
+        max_position_notional=RICH,
+        max_total_exposure=RICH,
+        max_daily_loss=RICH,
         max_open_orders=10_000,
         max_orders_per_minute=10_000,
     )
     name = f"{Path(__file__).with_name('own_strategies.py')}:{BuyAndSell.__name__}"
-    trading = TradingConfig(strategies=(name,), starting_cash=_RICH)
+    trading = TradingConfig(strategies=(name,), starting_cash=RICH)
     config = replace(Config(), data_location=folder, mock=mock, risk=limits, trading=trading)
     clock = _StreamClock()
     feed = _Measured(events, clock)
-    session = open_paper(config, [cast(Venue, _RecordedVenue(venue, feed))], clock, lambda _engine: _Quiet())
+    session = open_paper(config, [cast(Venue, _RecordedVenue(venue, feed))], clock, lambda _engine: Quiet())
     feed.attach(session)
     await session.run(None, clock, Ending)
     return feed, len(events)
 
 
-def _row(table: Table, name: str, times: Sequence[int], goal: str) -> float:
+def row(table: Table, name: str, times: Sequence[int], goal: str) -> float:
     """Add a row of percentiles, µs; return the 99th."""
     ordered = sorted(times)
     shares = (0.5, 0.9, 0.99, 0.999)
@@ -207,10 +210,10 @@ def main() -> int:
         measured, fed = asyncio.run(_measure(Path(name), given.ticks, given.markets))
     table = Table("µs", "p50", "p90", "p99", "p99.9", "most", "goal of p99")
     goal = f"≤ {GOAL_US}"
-    found = _row(table, "event → order, CPU", [each.cpu for each in measured.whole], goal)
-    _row(table, "event → order, clock", [each.wall for each in measured.whole], goal)
-    _row(table, "of it the engine, CPU", [each.cpu for each in measured.engine], "")
-    _row(table, "of it the engine, clock", [each.wall for each in measured.engine], "")
+    found = row(table, "event → order, CPU", [each.cpu for each in measured.whole], goal)
+    row(table, "event → order, clock", [each.wall for each in measured.whole], goal)
+    row(table, "of it the engine, CPU", [each.cpu for each in measured.engine], "")
+    row(table, "of it the engine, clock", [each.wall for each in measured.engine], "")
     console = Console()
     console.print(
         f"{fed:,} events of {given.markets} markets, {len(measured.whole):,} of them led to an order; gc "

@@ -84,3 +84,23 @@ class BuyAndSell(predsurv.Strategy):
         if position is not None and position.size >= CLIP and bid is not None:
             return (self.sell(key, bid[0], CLIP),)
         return () if ask is None else (self.buy(key, ask[0], CLIP),)
+
+
+class BuySome(predsurv.Strategy):
+    """Buys at the best ask of a book that changes, thirty times a second: a signer may send forty requests."""
+
+    signals = frozenset({"buy"})
+    interest = predsurv.Interest(trades=False, ticks=False)
+
+    def __init__(self, params: object = None, **values: object) -> None:
+        super().__init__(params, **values)
+        self.next_at = 0
+
+    def on_event(self, event: Event, view: View) -> tuple[Decision, ...]:
+        """Buy what costs between ten and sixty cents."""
+        book = view.book(event.key) if isinstance(event, BookDelta | BookSnapshot) else None
+        ask = None if book is None or view.now < self.next_at else book.best_ask()
+        if book is None or ask is None or not MICROS // 10 <= ask[0] <= MICROS * 6 // 10:
+            return ()
+        self.next_at = view.now + 33_000_000
+        return (self.buy(book.key, ask[0], CLIP),)

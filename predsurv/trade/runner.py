@@ -5,6 +5,7 @@ Live, paper, replay and mock runs differ in the feeds, brokers and clock they ar
 
 import asyncio
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
 from predsurv.core.errors import PredsurvError, StrategyError
@@ -12,6 +13,7 @@ from predsurv.core.ids import VenueName
 from predsurv.ports import Broker, Feed
 from predsurv.trade.controller import TradeController
 from predsurv.trade.event_queue import EventQueue
+from predsurv.trade.garbage import IdleCollection, collecting_when_idle
 from predsurv.trade.halt_flag import POLL_INTERVAL
 from predsurv.trade.pipeline import TICK, RunComponents, RunObserver, SimulatedBroker
 from predsurv.trade.watchlist import Watchlist
@@ -70,8 +72,9 @@ class TradeRunner:
             self._controller.limit(duration)
         try:
             primary_of, realtime = self._components.engine.cache.primary_of, self._components.realtime
-            async with EventQueue(self._controller.on_batch, realtime=realtime, primary_of=primary_of) as queue:
-                await self._run_tasks(queue, duration, listeners)
+            with collecting_when_idle() if realtime else nullcontext(IdleCollection()) as garbage:
+                async with EventQueue(self._controller.on_batch, realtime=realtime, primary_of=primary_of) as queue:
+                    await self._run_tasks(queue, duration, listeners, garbage)
         except ExceptionGroup as group:
             await self._cancel_orders(group.exceptions[0])
             raise group.exceptions[0] from group
@@ -88,10 +91,14 @@ class TradeRunner:
             await self._controller.close()
 
     async def _run_tasks(
-        self, queue: EventQueue, duration: int | None, listeners: Sequence[asyncio.Future[None]]
+        self,
+        queue: EventQueue,
+        duration: int | None,
+        listeners: Sequence[asyncio.Future[None]],
+        garbage: IdleCollection,
     ) -> None:
         pumps = [asyncio.create_task(self._pump(venue, queue)) for venue in self._feeds]
-        timers = self._start_timers(queue, duration) if self._components.realtime else []
+        timers = self._start_timers(queue, duration, garbage) if self._components.realtime else []
         stop = asyncio.create_task(self._controller.stopping.wait())
         feeds_ended = asyncio.gather(*pumps)
         try:
@@ -107,8 +114,10 @@ class TradeRunner:
         finally:
             await _cancel([feeds_ended, stop, *pumps, *timers])
 
-    def _start_timers(self, queue: EventQueue, duration: int | None) -> list[asyncio.Task[None]]:
-        timers = [asyncio.create_task(self._tick(queue)), asyncio.create_task(self._poll_halt_flag())]
+    def _start_timers(
+        self, queue: EventQueue, duration: int | None, garbage: IdleCollection
+    ) -> list[asyncio.Task[None]]:
+        timers = [asyncio.create_task(self._tick(queue, garbage)), asyncio.create_task(self._poll_halt_flag())]
         timers.append(asyncio.create_task(self._keep_up()))
         if duration is not None:
             timers.append(asyncio.create_task(self._components.clock.sleep(duration)))
@@ -140,11 +149,12 @@ class TradeRunner:
                 if not failing.done():
                     failing.set_exception(error)
 
-    async def _tick(self, queue: EventQueue) -> None:
+    async def _tick(self, queue: EventQueue, garbage: IdleCollection) -> None:
         while True:
             await self._components.clock.sleep(TICK // 2)
             if queue.idle():
                 await self._controller.tick()
+                garbage.on_idle()
             self._observer.on_turn()
 
     async def _poll_halt_flag(self) -> None:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from predsurv.config import Secret
 from predsurv.core.errors import WireError
@@ -157,12 +158,14 @@ class AccountDecoder:
         for each in trade.maker_orders or ():
             if self._is_ours(each):
                 ours.setdefault(each.order_id, []).append(each)
-        reports: list[AccountReport] = [_maker(trade, parts, _SETTLEMENTS[status], ts_recv) for parts in ours.values()]
+        reports = [_maker(trade, parts, _SETTLEMENTS[status], ts_recv) for parts in ours.values()]
         if trade.trader_side == "TAKER" or (trade.trader_side is None and trade.owner == self._owner.reveal()):
             reports.insert(0, _taker(trade, _SETTLEMENTS[status], ts_recv))
+        if len(reports) > 1:
+            reports = [_of_its_own(each) for each in reports]
         if not reports:
             raise WireError("a trade that none of our orders is in")
-        return reports
+        return [*reports]
 
     def _is_ours(self, part: MakerPart) -> bool:
         return part.owner == self._owner.reveal() or (part.maker_address or "").lower() == self._wallet
@@ -210,6 +213,14 @@ def _maker(trade: AccountTrade, parts: Sequence[MakerPart], settlement: Settleme
         maker=True,
         settlement=settlement,
     )
+
+
+def _of_its_own(report: TradeReport) -> TradeReport:
+    """Return what of a trade belongs to one of several orders of ours in it, with an id that the others do not have.
+
+    By the trade's id alone the second would be taken for the first, told again.
+    """
+    return replace(report, trade_id=TradeId(f"{report.trade_id}/{report.order_id}"))
 
 
 def _taken(trade: AccountTrade, size: Size) -> tuple[TradePart, ...]:

@@ -165,6 +165,8 @@ def test_several_orders_of_ours_in_one_trade() -> None:
         ("0xa", 10_000_000),
         ("0xb", 5_000_000),
     ]
+    # By the trade's id alone the second would be taken for the first, told again.
+    assert [report.trade_id for report in reports if isinstance(report, TradeReport)] == ["t1/0xa", "t1/0xb"]
 
 
 def test_a_trade_with_ourselves_is_of_both_orders() -> None:
