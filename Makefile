@@ -14,7 +14,7 @@ BUILD := pyproject.toml predsurv/__init__.py $(shell find predsurv -name '*.[ch]
 $(shell test -x $(BIN)/python || rm -f $(RUN) $(DEV))
 
 # Tests of the modules that have a compiled implementation.
-COMPILED_TESTS = tests/unit/core/test_native.py tests/unit/state tests/unit/collect tests/unit/store tests/unit/venues/polymarket \
+COMPILED_TESTS = tests/unit/core/test_native.py tests/unit/net tests/unit/state tests/unit/collect tests/unit/store tests/unit/venues/polymarket \
 	tests/unit/trade/test_column_replay.py tests/unit/mine/measures tests/unit/mine/test_hour_measures.py
 SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=all
 IS_SANITIZED = from predsurv.core.native import speedups as n; \

@@ -18,7 +18,7 @@ LIMIT_RATIO = 0.30
 PEER_RATIO = 6.0
 DELTA_BYTES = 12
 OTHERS = (
-    "collect", "kalshi", "mapping", "scan", "hash_checks", "months", "orders", "seal", "simulator",
+    "collect", "kalshi", "mapping", "receive", "scan", "hash_checks", "months", "orders", "seal", "simulator",
     "trading", "latency", "memory",
 )  # fmt: skip
 """Benchmarks with a command of their own."""

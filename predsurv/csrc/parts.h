@@ -24,6 +24,9 @@ extern PyTypeObject rows_type, replay_type;
 /* What the miner measures. */
 extern PyMethodDef mine_functions[];
 
+/* Messages out of WebSocket frames. */
+extern PyMethodDef net_functions[];
+
 /* Polymarket's frames. */
 int polymarket_prepare(void);
 extern PyMethodDef polymarket_functions[];

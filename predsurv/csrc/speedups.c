@@ -21,7 +21,7 @@ static int add_parts(PyObject *module)
 {
     return PyModule_AddFunctions(module, recording_functions) < 0 || PyModule_AddFunctions(module, columns_functions) < 0
         || PyModule_AddFunctions(module, polymarket_functions) < 0
-        || PyModule_AddFunctions(module, mine_functions) < 0
+        || PyModule_AddFunctions(module, mine_functions) < 0 || PyModule_AddFunctions(module, net_functions) < 0
         || PyModule_AddObjectRef(module, "NativeLadder", (PyObject *)&ladder_type) < 0
         || PyModule_AddObjectRef(module, "NativeBookCore", (PyObject *)&book_type) < 0
         || PyModule_AddObjectRef(module, "NativeRows", (PyObject *)&rows_type) < 0

@@ -8,6 +8,8 @@ a frame about six times slower but knows every rule.
 from collections.abc import MutableSequence
 from typing import Final, NamedTuple
 
+from predsurv.core import native
+
 _FIN_TEXT: Final = 0x81
 _FIN_BINARY: Final = 0x82
 _HEADER_64: Final = 10
@@ -30,6 +32,15 @@ def plain_messages(data: bytes, pos: int, bytes_max: int, out: MutableSequence[b
     Stops at the first frame that is incomplete, or not plain: masked, longer than ``bytes_max``,
     fragmented, a control frame, or with reserved bits set.
     """
+    if native.speedups is None:
+        return python_plain_messages(data, pos, bytes_max, out)
+    found, stop, need = native.speedups.plain_messages(data, pos, bytes_max)
+    out.extend(found)
+    return FrameScan(stop, need)
+
+
+def python_plain_messages(data: bytes, pos: int, bytes_max: int, out: MutableSequence[bytes]) -> FrameScan:
+    """Do what ``plain_messages`` does, which has a compiled twin (``csrc/frames.c``)."""
     end = len(data)
     while end - pos >= 2:
         first, length = data[pos], data[pos + 1]

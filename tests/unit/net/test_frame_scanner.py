@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from predsurv.net.frame_scanner import FrameScan, frame_size, plain_messages
+from predsurv.core import native
+from predsurv.net.frame_scanner import FrameScan, frame_size, plain_messages, python_plain_messages
 
 MAX = 70_000
 
@@ -63,3 +64,26 @@ def test_frame_size_is_exact_or_the_bytes_needed_to_know_it(payload: bytes, seen
     assert size <= len(frame)
     assert size > seen or size == len(frame)
     assert frame_size(b"xx" + frame, 2) == (len(frame), len(payload))
+
+
+ODD = st.sampled_from([raw(Opcode.PING, b"x"), raw(Opcode.TEXT, b"x", fin=False), b"\x81\xff", b"\x81\x7f" + bytes(9)])
+STREAMS = st.lists(st.one_of(PAYLOADS.map(lambda payload: raw(Opcode.TEXT, payload)), ODD, st.binary(max_size=12)))
+
+
+@pytest.mark.skipif(native.speedups is None, reason="there is no compiled twin")
+@given(STREAMS.map(b"".join), st.integers(0, 40), st.integers(0, 70_000), st.integers(0, 300))
+def test_the_compiled_twin_finds_the_same(data: bytes, cut: int, bytes_max: int, pos: int) -> None:
+    data = data[: len(data) - cut]
+    pos = min(pos, len(data))
+    ours: list[bytes] = []
+    theirs: list[bytes] = []
+    assert plain_messages(data, pos, bytes_max, ours) == python_plain_messages(data, pos, bytes_max, theirs)
+    assert ours == theirs
+
+
+@pytest.mark.skipif(native.speedups is None, reason="there is no compiled twin")
+@pytest.mark.parametrize(("pos", "bytes_max"), [(-1, 5), (4, 5), (0, -1), (0, 2**63 - 1)])
+def test_the_compiled_twin_refuses_what_is_out_of_bounds(pos: int, bytes_max: int) -> None:
+    assert native.speedups is not None
+    with pytest.raises(ValueError, match="not so many bytes"):
+        native.speedups.plain_messages(b"abc", pos, bytes_max)
