@@ -183,6 +183,35 @@ class Verifying(Protocol):
         ...
 
 
+class RequestLevel(Struct, frozen=True):
+    """How much room one limit of requests leaves: of ``burst`` requests at once, ``available`` now.
+
+    A venue that weighs requests counts them by their weight. ``waiting``: how many wait for their turn.
+    """
+
+    available: int
+    burst: int
+    waiting: int
+
+
+@runtime_checkable
+class Limited(Protocol):
+    """Optional part of a venue, and of an account at one: the limits that its requests keep to."""
+
+    def request_levels(self) -> Mapping[str, RequestLevel]:
+        """Return the room of each limit now, by its name; any thread may call it."""
+        ...
+
+
+@runtime_checkable
+class Sampling(Protocol):
+    """Optional part of a venue: a sample of the raw frames that its feeds receive."""
+
+    def take_frame_samples(self) -> Sequence[bytes]:
+        """Return the frames sampled since the last call, the oldest first."""
+        ...
+
+
 class PlannedPause(Struct, frozen=True):
     """Trading on the whole venue pauses from ``start`` to ``end`` (ns UTC) by the venue's own timetable."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final, TextIO, cast
@@ -18,7 +18,7 @@ from predsurv.cli.signals import StopSignals
 from predsurv.core.durations import parse_duration
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
-from predsurv.ports import Clock
+from predsurv.ports import Clock, Limited, RequestLevel
 from predsurv.store.layout import Layout
 from predsurv.store.log_places import note_log
 from predsurv.telemetry import logs
@@ -112,6 +112,16 @@ def lines_dropped() -> int:
     return sum(
         getattr(stream, "dropped", 0) for stream in streams
     )  # while there is a panel, it stands before the relay
+
+
+def request_levels(limited: Iterable[tuple[str, object]]) -> list[tuple[str, str, RequestLevel]]:
+    """Return the room of the request limits of venues and accounts, each given with the name of its venue."""
+    return [
+        (venue, name, level)
+        for venue, each in limited
+        if isinstance(each, Limited)
+        for name, level in each.request_levels().items()
+    ]
 
 
 def _tell_dropped(lines: int) -> None:

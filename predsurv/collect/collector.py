@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from predsurv.collect.clock import SteadyClock
 from predsurv.collect.metrics import CollectMetrics
 from predsurv.collect.output.committer import Committer
+from predsurv.collect.output.feed_note_writer import FeedNoteWriter
 from predsurv.collect.output.maintenance import Maintenance
 from predsurv.collect.output.uploader import Uploader
 from predsurv.collect.rates import CounterReading
@@ -213,6 +214,8 @@ class Collector:
                 others = [group.create_task(prepared.writer.sealer.run()), group.create_task(self._maintenance.run())]
                 jobs = [job for job in (self.uploader, self._rescanner) if job is not None]
                 others += [group.create_task(job.run()) for job in jobs]
+                notes = FeedNoteWriter(self._layout, self._config.collector.id, self.sessions, self._clock)
+                others.append(group.create_task(notes.run()))
                 others.append(group.create_task(_look_at_clock(self._check_clock, self._clock)))
                 self.status = self._current_status()
                 self._steady_clock.stood_still()  # while it recovered

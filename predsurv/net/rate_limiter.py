@@ -3,7 +3,7 @@
 import asyncio
 
 from predsurv.core.errors import RateLimited
-from predsurv.ports import Clock
+from predsurv.ports import Clock, RequestLevel
 
 
 class TokenBucket:
@@ -61,6 +61,13 @@ class TokenBucket:
     def hold(self, duration: int) -> None:
         """Admit no caller, waiting or new, for ``duration`` ns, as the venue asked."""
         self._held_until = max(self._held_until, self._clock.monotonic() + duration)
+
+    def level(self) -> RequestLevel:
+        """Return the room that is left now, none while the venue asked to wait; any thread may call it."""
+        now = self._clock.monotonic()
+        gained = self._level + max(0, now - self._updated) * self._tokens
+        available = 0 if now < self._held_until else max(0, min(self._burst, gained // self._period))
+        return RequestLevel(available, self._burst, self._waiting)
 
     def _shortage(self, cost: int) -> int:
         """Return ns until ``cost`` tokens are available."""

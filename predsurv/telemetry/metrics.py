@@ -26,6 +26,7 @@ from predsurv.core.events import (
     TradingPhase,
     VenuePhase,
 )
+from predsurv.ports import RequestLevel
 from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge, Histogram, LabelValues
 
 VENUES: Final = ("polymarket", "kalshi", "mock")
@@ -40,6 +41,20 @@ NOT_COUNTED: Final[frozenset[GapReason]] = frozenset(
 
 COUNTED: Final = tuple(each for each in get_args(GapReason) if each not in NOT_COUNTED)
 """Reasons of gaps that interrupt a recording."""
+
+LIMITS: Final = (
+    "listing",
+    "books",
+    "lookups",
+    "closed_markets",
+    "requests",
+    "aside",
+    "orders",
+    "cancels",
+    "reads",
+    "balances",
+)
+"""The limits of requests that venues and accounts have."""
 
 SAMPLES_MAX: Final = 16
 """Most latencies measured per batch."""
@@ -65,11 +80,13 @@ class Metrics:
     A method costs an addition or two; nothing of Prometheus runs until a scrape. Label values come from closed sets
     and every other value becomes "other", so the number of series is bounded whatever a venue sends. Where the
     machine has ``/proc``, prometheus_client's own metrics of the process are in ``registry`` too. ``lines_dropped``
-    returns how many lines of the log were dropped so far; called in the thread that scrapes.
+    returns how many lines of the log were dropped so far, ``request_levels`` the room that each limit of requests
+    leaves, with its venue and name; both are called in the thread that scrapes.
     """
 
     def __init__(self, registry: CollectorRegistry, venues: Collection[str] = VENUES) -> None:
         self.lines_dropped: Callable[[], int] = lambda: 0
+        self.request_levels: Callable[[], Iterable[tuple[str, str, RequestLevel]]] = tuple
         self._venues = frozenset(venues)
         venue, event_type = ClosedLabel("venue", venues), ClosedLabel("event_type", _TYPES.values())
         timed = ClosedLabel("event_type", (_TYPES[kind] for kind in _TIMED))
@@ -92,10 +109,18 @@ class Metrics:
         )
         for each in venues:
             self._set_phase(each, "unstated")
+        limit = ClosedLabel("limit", LIMITS)
+        self._headroom = Gauge(
+            "predsurv_request_headroom_ratio",
+            "Requests that could be sent at once, as a share of the most that a limit allows at once.",
+            [venue, limit],
+        )
+        self._waiting = Gauge("predsurv_requests_waiting", "Requests that wait for their limit.", [venue, limit])
         self._gaps = Counter("predsurv_gaps", "Gaps recorded, one per instrument.", [venue, reason])
         self.families: Sequence[Family] = (
             Gauge("predsurv_build_info", "1; what runs is in the labels.", build, start=1),
             self._pulse, self._dropped, self._events, self._latency, self._connections, self._phase, self._gaps,
+            self._headroom, self._waiting,
         )  # fmt: skip
         self._event_series: dict[str, dict[type, _EventSeries]] = {}
         registry.register(self)
@@ -137,6 +162,9 @@ class Metrics:
     def collect(self) -> Iterable[Metric]:
         """Return every metric; called by the registry, in the thread that scrapes."""
         self._dropped.set_total((), self.lines_dropped())
+        for venue, limit, level in self.request_levels():
+            self._headroom.set((venue, limit), level.available / level.burst)
+            self._waiting.set((venue, limit), level.waiting)
         return [family.snapshot() for family in self.families]
 
     def _set_phase(self, venue: str, phase: str) -> None:

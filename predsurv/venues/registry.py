@@ -10,6 +10,7 @@ from predsurv.core.text import sanitise
 from predsurv.net.clock import system_random
 from predsurv.ports import Clock, Venue
 from predsurv.venues.execution.gateway import VenueAccount
+from predsurv.venues.spec_drift import KnownFeed
 
 Rand = Callable[[], float]
 
@@ -41,6 +42,23 @@ _ADAPTERS: Final[dict[str, Callable[[Config, Clock, Rand, int], Venue]]] = {
 
 VENUES: Final = tuple(_ADAPTERS)
 """Every venue name that the configuration and the command line accept."""
+
+
+def known_feed(name: str) -> KnownFeed | None:
+    """Return what is known of the messages of a venue's public feed, None of the made-up one.
+
+    Raises ConfigError where there is no such venue.
+    """
+    check_venue(name)
+    if name == "polymarket":
+        from predsurv.venues.polymarket.known_messages import POLYMARKET_FEED
+
+        return POLYMARKET_FEED
+    if name == "kalshi":
+        from predsurv.venues.kalshi.known_messages import KALSHI_FEED
+
+        return KALSHI_FEED
+    return None
 
 
 async def _polymarket_account(config: Config, clock: Clock, rand: Rand) -> VenueAccount:

@@ -1,4 +1,4 @@
-"""The files under ops/ parse, and dashboard and alerts ask only for metrics that exist."""
+"""The files under ops/ parse, and dashboards and alerts ask only for metrics that exist."""
 
 import json
 import re
@@ -9,14 +9,19 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry, generate_latest
 
+from predsurv.cli.commands.trade_observers import observer_of
+from predsurv.config import load
 from predsurv.core.events import BookDelta
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import Price, Size
+from predsurv.net.clock import ManualClock
+from predsurv.ports import RequestLevel
 from predsurv.telemetry.metrics import VENUES
 from predsurv.telemetry.monitor import Monitor
 from predsurv.telemetry.recording import UploadLevels, VenueLevels
 from predsurv.telemetry.trading import PORTFOLIO_KINDS, TradingMetrics
-from tests.kit.dashboard import ALERTS, DASHBOARD, OPS, Query, alerts, panels, queries, selectors
+from predsurv.venues.mock.venue import MockVenue
+from tests.kit.dashboard import ALERTS, DASHBOARDS, OPS, TRADER, Query, alerts, panels, queries, selectors
 from tests.kit.metric_labels import METRICS
 from tests.kit.prometheus import required
 
@@ -26,7 +31,8 @@ _ALERTS_TEST = OPS / "alerts-test.yml"
 
 _DATA_SOURCE = OPS / "grafana" / "provisioning" / "datasources" / "prometheus.yml"
 _UNITS = {
-    "short", "percentunit", "bool", "bool_yes_no", "s", "d", "bytes", "Bps", "eps", "rowsps", "cpm", "currencyUSD"
+    "short", "percentunit", "bool", "bool_yes_no", "s", "d", "bytes", "Bps", "eps", "rowsps", "cpm", "currencyUSD",
+    "none",
 }  # fmt: skip
 """Ids of Grafana's value formats; one that it does not know is shown as text behind the number."""
 
@@ -65,7 +71,7 @@ def test_every_yaml_file_parses() -> None:
         assert isinstance(yaml.safe_load(file.read_text()), dict), file.name
 
 
-def test_dashboard_asks_only_for_what_there_is() -> None:
+def test_dashboards_ask_only_for_what_there_is() -> None:
     assert [(each, found) for each in queries() if (found := complaints_about(each.expression, each.legend))] == []
 
 
@@ -80,12 +86,13 @@ def test_every_panel_names_its_meaning_and_a_unit_that_grafana_has() -> None:
     assert {panel["fieldConfig"]["defaults"].get("unit") for panel in panels()} <= _UNITS
 
 
-def test_every_panel_asks_the_data_source_that_is_provisioned() -> None:
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
+def test_every_panel_asks_the_data_source_that_is_provisioned(dashboard: Path) -> None:
     (source,) = yaml.safe_load(_DATA_SOURCE.read_text())["datasources"]
     named = {"type": source["type"], "uid": source["uid"]}
-    variables = json.loads(DASHBOARD.read_text())["templating"]["list"]
-    assert all(each["datasource"] == named for each in (*variables, *panels()))
-    for panel in panels():
+    variables = json.loads(dashboard.read_text())["templating"]["list"]
+    assert all(each["datasource"] == named for each in (*variables, *panels([dashboard])))
+    for panel in panels([dashboard]):
         letters = [target["refId"] for target in panel["targets"]]
         assert len(letters) == len(set(letters)), panel["title"]
         assert all(target["datasource"] == named for target in panel["targets"]), panel["title"]
@@ -105,8 +112,9 @@ def test_every_query_shows_the_chosen_processes_and_venues() -> None:
             assert ('venue=~"$venue"' in selector) == ("venue" in (METRICS | _PLATFORM)[name]), each
 
 
-def test_panels_have_ids_and_places_of_their_own() -> None:
-    shown = json.loads(DASHBOARD.read_text())["panels"]
+@pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
+def test_panels_have_ids_and_places_of_their_own(dashboard: Path) -> None:
+    shown = json.loads(dashboard.read_text())["panels"]
     assert len({panel["id"] for panel in shown}) == len({panel["title"] for panel in shown}) == len(shown)
     taken = set[tuple[int, int]]()
     for panel in shown:
@@ -115,6 +123,34 @@ def test_panels_have_ids_and_places_of_their_own() -> None:
         assert place["x"] + place["w"] <= 24
         assert not cells & taken, panel["title"]
         taken |= cells
+
+
+def test_dashboards_are_told_apart() -> None:
+    shown = [json.loads(dashboard.read_text()) for dashboard in DASHBOARDS]
+    assert len({each["uid"] for each in shown}) == len({each["title"] for each in shown}) == len(DASHBOARDS)
+    assert {path.name for path in TRADER.parent.iterdir()} == {path.name for path in DASHBOARDS}
+
+
+def test_a_trader_exports_every_metric_of_its_dashboard(tmp_path: Path) -> None:
+    """The names are those that the registry of a paper run has, made as the command makes it."""
+    registry = CollectorRegistry()
+    loaded = load(None, environ={}, flags={"data_dir": str(tmp_path), "mock.enabled": True})
+    clock = ManualClock()
+    observer_of(loaded.config, [MockVenue(loaded.config.mock, clock)], registry, clock)
+    exported = {metric.name for metric in registry.collect()}
+    exported |= {f"{metric.name}_total" for metric in registry.collect() if metric.type == "counter"}
+    exported |= {
+        f"{metric.name}_{part}"
+        for metric in registry.collect()
+        if metric.type == "histogram"
+        for part in ("bucket", "sum", "count")
+    }
+    variables = json.loads(TRADER.read_text())["templating"]["list"]
+    asked = [each.expression for each in queries([TRADER])] + [each["query"]["query"] for each in variables]
+    names = {name for text in asked for name in re.findall(r"\b(?:predsurv|process)_\w+", text)}
+    assert names - exported == set()
+    own = {metric for metric in METRICS if metric.startswith(("predsurv_orders", "predsurv_portfolio"))}
+    assert own <= names
 
 
 @pytest.mark.parametrize(
@@ -211,6 +247,7 @@ def exposition() -> str:
     monitor.recording.set_venue("mock", VenueLevels(wanted=2, trusted=1, last_data=1))
     monitor.recording.set_disk(1, paused=False)
     monitor.recording.set_uploads(UploadLevels())
+    monitor.metrics.request_levels = lambda: [("mock", "reads", RequestLevel(1, 2, 0))]
     for kind in PORTFOLIO_KINDS:
         trading.set_portfolio(kind, 1)
     return generate_latest(monitor.registry).decode() + generate_latest(registry).decode()

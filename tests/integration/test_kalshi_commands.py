@@ -1,5 +1,6 @@
 """What a user types, against ``predsurv simulate kalshi``: with a key, without one, and with everything wrong."""
 
+import json
 import re
 import subprocess
 import sys
@@ -71,6 +72,10 @@ def test_scan_and_collect_with_a_key(env: dict[str, str], capsys: pytest.Capture
     shown = capsys.readouterr()
     secret = Path(env[KEY_NAMES[1]]).read_text().splitlines()[1:-1]
     assert not [line for line in secret if line in shown.out + shown.err]
+    assert main(["doctor", "--venue", "kalshi", "--format", "json"]) == 0
+    checks = {row["check"]: row for row in json.loads(capsys.readouterr().out)["checks"]}
+    assert {row["state"] for row in checks.values()} == {"ok"}, "what the simulator sends is what is known"
+    assert " in 0 frames" not in checks["messages"]["found"]
 
 
 @pytest.mark.usefixtures("keyless")

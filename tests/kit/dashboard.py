@@ -1,16 +1,22 @@
-"""The expressions of the dashboard and of the alerts, as Prometheus gets them."""
+"""The expressions of the dashboards and of the alerts, as Prometheus gets them."""
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import yaml
 
 OPS: Final = Path(__file__).resolve().parents[2] / "ops"
-DASHBOARD: Final = OPS / "grafana" / "dashboards" / "predsurv.json"
+COLLECTOR: Final = OPS / "grafana" / "dashboards" / "predsurv.json"
+TRADER: Final = OPS / "grafana" / "dashboards" / "predsurv-trader.json"
+DASHBOARDS: Final = (COLLECTOR, TRADER)
 ALERTS: Final = OPS / "alerts.yml"
+
+
+UNLIMITED: Final = ("predsurv_request_headroom_ratio", "predsurv_requests_waiting")
+"""What a process on the made-up venue alone does not have: it asks nobody for anything."""
 
 
 class Query(NamedTuple):
@@ -29,17 +35,22 @@ class Query(NamedTuple):
         return text
 
 
-def panels() -> list[dict[str, Any]]:
-    """Return the panels of the dashboard, without the rows that group them."""
-    dashboard = json.loads(DASHBOARD.read_text())
-    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+def panels(dashboards: Sequence[Path] = DASHBOARDS) -> list[dict[str, Any]]:
+    """Return the panels of some dashboards, without the rows that group them."""
+    found = [panel for dashboard in dashboards for panel in json.loads(dashboard.read_text())["panels"]]
+    return [panel for panel in found if panel["type"] != "row"]
 
 
-def queries() -> Iterator[Query]:
+def queries(dashboards: Sequence[Path] = DASHBOARDS) -> Iterator[Query]:
     """Yield every curve of every panel."""
-    for panel in panels():
+    for panel in panels(dashboards):
         for target in panel["targets"]:
             yield Query(panel["title"], target["expr"], target["legendFormat"])
+
+
+def queries_of_made_up() -> list[Query]:
+    """Return the curves that processes on the made-up venue have numbers for."""
+    return [query for query in queries() if not any(name in query.expression for name in UNLIMITED)]
 
 
 def alerts() -> list[Mapping[str, Any]]:

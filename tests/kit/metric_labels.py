@@ -8,6 +8,8 @@ METRICS: dict[str, frozenset[str]] = {
     "predsurv_events_total": frozenset({"venue", "event_type"}),
     "predsurv_event_latency_seconds": frozenset({"venue", "event_type"}),
     "predsurv_connections": frozenset({"venue"}),
+    "predsurv_request_headroom_ratio": frozenset({"venue", "limit"}),
+    "predsurv_requests_waiting": frozenset({"venue", "limit"}),
     "predsurv_gaps_total": frozenset({"venue", "reason"}),
     "predsurv_subscriptions": frozenset({"venue"}),
     "predsurv_books_trusted": frozenset({"venue"}),

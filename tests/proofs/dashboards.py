@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.kit.dashboard import alerts, queries, selectors
+from tests.kit.dashboard import alerts, queries_of_made_up, selectors
 from tests.kit.prometheus import Prometheus, Watched, program, watched
 
 RATE_INTERVAL: Final = "15s"
@@ -31,12 +31,12 @@ ALARM_SECONDS_MAX: Final = 120.0
 def empty_panels(server: Prometheus, start: float, end: float) -> list[str]:
     """Return the curves that had no number at any second from ``start`` to ``end``."""
     found, checked = [], 0
-    for query in queries():
+    for query in queries_of_made_up():
         series = server.numbers_within(query.asked(RATE_INTERVAL), start, end)
         checked += 1
         if not any(series.values()):
             found.append(f"panel {query.panel!r}, curve {query.legend!r}: no number in {len(series)} series")
-    print(f"{checked} curves of the dashboard asked")
+    print(f"{checked} curves of the dashboards asked")
     return found
 
 

@@ -27,6 +27,7 @@ from predsurv.cli.runtime import (
     lines_dropped,
     long_run,
     metrics_server,
+    request_levels,
     show_last,
 )
 from predsurv.cli.service_manager import ServiceManager
@@ -125,6 +126,7 @@ async def _record(config: Config, names: Sequence[str] | None, terms: _Terms) ->
     async with open_venues(config, names, clock) as opened, run.watched():
         monitor = Monitor([venue.name for venue in opened])
         monitor.metrics.lines_dropped = lines_dropped
+        monitor.metrics.request_levels = lambda: request_levels((venue.name, venue) for venue in opened)
         with metrics_server(lambda: monitor.serve(run.health, config.metrics.host, config.metrics.port)):
             with terms.signals.stopping_with(cancel_this(), ""):
                 deps = collector_deps(config, opened, monitor, _scan_of(config, opened))

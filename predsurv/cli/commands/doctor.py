@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -21,6 +22,7 @@ from predsurv.cli.commands.checks import (
     worst,
 )
 from predsurv.cli.commands.config_checks import name_checks, phase_checks
+from predsurv.cli.commands.drift_checks import drift_of
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.columns import TEXT_CHARS_MAX
 from predsurv.cli.output.render import Column, Table, say, show
@@ -36,13 +38,32 @@ _COLUMNS: Final = (
 
 
 def doctor(
-    *,
-    offline: Annotated[bool, typer.Option("--offline", help="Do not connect to any venue.")] = False,
     config: ConfigFile = None,
-    mock: Mock = False,
     format: OutputFormat = "table",
+    *,
+    venue: Annotated[
+        str | None,
+        typer.Option(
+            "--venue",
+            metavar="VENUE",
+            help="Compare what this venue sends and was recorded of with what is known of it.",
+        ),
+    ] = None,
+    frames: Annotated[
+        Path | None,
+        typer.Option(
+            "--frames", metavar="FILE", help="With --venue: raw frames, one a line, in place of the sampled ones."
+        ),
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not connect to any venue.")] = False,
+    mock: Mock = False,
 ) -> None:
     """Check that everything needed is in place; exits with 1 when something has to be done."""
+    if venue is not None:
+        _end(*_of_venue(load(config, flags=mock_flag(mock)).config, venue, frames, offline=offline), format)
+        return
+    if frames is not None:
+        raise ConfigError("--frames goes with --venue: whose messages are they?")
     checks = [python_check(), *package_checks(), speedups_check()]
     try:
         loaded = load(config, flags=mock_flag(mock))
@@ -51,7 +72,22 @@ def doctor(
     else:
         checks.append(HealthCheck("configuration", "ok", str(loaded.path or "built-in defaults")))
         checks += _configured(loaded.config, offline=offline)
-    show(report(checks), format)
+    _end(checks, [], format)
+
+
+def _of_venue(
+    config: Config, venue: str, frames: Path | None, *, offline: bool
+) -> tuple[list[HealthCheck], list[Table]]:
+    """Return the checks of one venue, and its messages as a table where there are any."""
+    drift = drift_of(config, venue, frames)
+    urls = {name: url for name, url in venue_urls(config).items() if name.startswith(f"{venue} ")}
+    reached = [] if offline or frames is not None else asyncio.run(reach_checks(urls))
+    return [*reached, *drift.checks], [] if drift.table is None else [drift.table]
+
+
+def _end(checks: Sequence[HealthCheck], more: Sequence[Table], format: OutputFormat) -> None:
+    """Show the checks, and exit with 1 when one failed."""
+    show([report(checks), *more], format)
     if format == "table":
         for check in checks:
             if check.state != "ok":  # the table cuts what is wider than its columns

@@ -75,8 +75,9 @@ async def run_live(
     async with AsyncExitStack() as stack:
         venue = open_venue(name, config, clock)
         stack.push_async_callback(venue.aclose)
+        accounts: list[tuple[str, object]] = []
         mode = shadow_mode(config, venue.name) if shadow else live_mode(config, venue.name)
-        observe = observer_of(config, [venue], registry, clock, mode)
+        observe = observer_of(config, [venue], registry, clock, account=mode, limited=accounts)
         shown = config.metrics
         stack.enter_context(
             metrics_server(lambda: MetricsServer(registry, run.health, host=shown.host, port=shown.port))
@@ -86,6 +87,7 @@ async def run_live(
             run.begin("starting: reading the account and the venue's list")
             account = await open_account(name, config, clock)
             stack.push_async_callback(account.aclose)
+            accounts.append((venue.name, account))
             opening = await _opening(config, venue, account, clock, shadow=shadow)
             await scan_missing(config, [venue], clock)
         feeds = FeedWatch([venue.name], clock)

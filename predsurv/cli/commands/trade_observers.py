@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from prometheus_client import CollectorRegistry
 
-from predsurv.cli.runtime import lines_dropped
+from predsurv.cli.runtime import lines_dropped, request_levels
 from predsurv.config import Config
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
@@ -42,13 +42,23 @@ class Observers:
 
 
 def observer_of(
-    config: Config, venues: Sequence[Venue], registry: CollectorRegistry, clock: Clock, account: str | None = None
+    config: Config,
+    venues: Sequence[Venue],
+    registry: CollectorRegistry,
+    clock: Clock,
+    *,
+    account: str | None = None,
+    limited: Sequence[tuple[str, object]] = (),
 ) -> Callable[[Engine], TradeMetrics]:
-    """Return what makes the observer that counts into ``registry``; ``account`` is paper where it is not named."""
+    """Return what makes the observer that counts into ``registry``; ``account`` is paper where it is not named.
+
+    ``limited``: what has limits of requests beside the venues, each with the name of its venue; may grow later.
+    """
     names = [each.name for each in venues]
     strategies = build(config.trading.strategies, config.strategies)
     signals: dict[str, Sequence[str]] = {each.name: sorted(each.signals) for each in strategies}
     metrics = Metrics(registry, names)
     metrics.lines_dropped = lines_dropped
+    metrics.request_levels = lambda: request_levels([*((each.name, each) for each in venues), *limited])
     trading = TradingMetrics(registry, account=account or paper_mode(names), venues=names, signals=signals)
     return lambda engine: TradeMetrics(metrics, trading, engine, clock)

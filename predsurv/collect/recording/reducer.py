@@ -47,6 +47,9 @@ FoldFact = Callable[[MarketFact], bool]
 HOUR: Final = 3_600 * 1_000_000_000
 
 NEVER: Final = 2**62
+
+KINDS_MAX: Final = 100
+"""Kinds of messages that nobody knows which are told apart."""
 """A time (ns UTC) after all others."""
 
 
@@ -55,7 +58,8 @@ class EventCounters(Struct):
 
     ``orphans``: deltas without a trusted book of their epoch; ``strays``: events of instruments that
     are not recorded (any more); ``trusted``: books trusted now; ``connected_since``: ns UTC of each
-    open connection, by epoch; ``phase``: what the venue said last about trading as a whole. ``lost``: the recorded
+    open connection, by epoch; ``phase``: what the venue said last about trading as a whole. ``unknown_kinds``:
+    how often each came. ``lost``: the recorded
     instruments whose book was lost, by the first reason; those without a book that are not here never had one.
     """
 
@@ -72,6 +76,7 @@ class EventCounters(Struct):
     gaps: Counter[GapReason] = field(default_factory=Counter)
     connected_since: dict[int, int] = field(default_factory=dict)
     phase: VenuePhase | None = None
+    unknown_kinds: Counter[str] = field(default_factory=Counter)
     lost: dict[InstrumentKey, GapReason] = field(default_factory=dict)
 
 
@@ -286,6 +291,8 @@ def count_event(counters: EventCounters, event: MarketEvent) -> None:
             counters.connected_since.pop(event.epoch, None)
         case Unknown():
             counters.unknown += 1
+            if event.kind in counters.unknown_kinds or len(counters.unknown_kinds) < KINDS_MAX:
+                counters.unknown_kinds[event.kind] += 1
         case Malformed():
             counters.malformed += 1
         case Dropped():

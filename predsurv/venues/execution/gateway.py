@@ -12,6 +12,7 @@ from predsurv.core.ids import InstrumentKey, OrderId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import Approved, Order, PlaceOrder
+from predsurv.ports import RequestLevel
 from predsurv.venues.account_reports import AccountReport, OrderReport, PositionReport, TradeReport
 from predsurv.venues.answers import Verdict
 from predsurv.venues.requests import OrderRefusal, VenueRequest
@@ -148,7 +149,8 @@ class VenueAccount(Struct, frozen=True):
 
     ``in_terms_of`` turns what is told of an order into the order's own instrument. ``describe`` asks the venue for what
     can stand in the way of trading, and raises PredsurvError. ``forbid_writes`` lets nothing but reads leave from then
-    on. ``read_funds`` reads what an order needs beside cash and shares, and raises PredsurvError.
+    on. ``read_funds`` reads what an order needs beside cash and shares, and raises PredsurvError. ``request_levels``: the
+    room of the account's own limits.
     """
 
     gateway: ExecutionGateway
@@ -159,3 +161,4 @@ class VenueAccount(Struct, frozen=True):
     forbid_writes: Callable[[], None]
     in_terms_of: InTermsOf = lambda report, _: report
     read_funds: Callable[[], Awaitable[FundsCheck]] = no_more_funds
+    request_levels: Callable[[], Mapping[str, RequestLevel]] = dict

@@ -10,7 +10,7 @@ from predsurv.core.events import VenuePhase
 from predsurv.core.ids import VenueName
 from predsurv.net import ws
 from predsurv.net.http import Http, HttpLimits
-from predsurv.ports import Broker, Clock, Feed, PlannedPause, VenueTraits
+from predsurv.ports import Broker, Clock, Feed, PlannedPause, RequestLevel, VenueTraits
 from predsurv.venues.kalshi.auth import RequestSigner
 from predsurv.venues.kalshi.background import BackgroundJob, run_together
 from predsurv.venues.kalshi.catalog import KalshiCatalog
@@ -28,6 +28,7 @@ from predsurv.venues.kalshi.shard_pauses import ShardPauses
 from predsurv.venues.kalshi.terms_lookup import TermsLookup
 from predsurv.venues.streaming.context import StreamSocket, StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
+from predsurv.venues.streaming.frame_samples import FrameSamples
 from predsurv.venues.streaming.policy import StreamPolicy
 
 # Both outcomes trade in one book; with a key it is streamed with sequence numbers, without one polled.
@@ -67,6 +68,7 @@ class KalshiVenue:
         self._budget = RequestBudget(clock, share)
         self._directory = EventDirectory()
         self._monitor: ExchangeMonitor | None = None
+        self._samples = FrameSamples()
         self._opened: list[KalshiRest] = []
 
     @property
@@ -112,6 +114,7 @@ class KalshiVenue:
             capacity=lambda: shared.capacity,
             background=lambda queue: run_together(jobs, queue),
             policy=self._policy,
+            samples=self._samples,
             connect=self._connect,
         )
         return StreamingFeed(stream, self._clock, self._rand)
@@ -123,6 +126,15 @@ class KalshiVenue:
     async def next_pause(self) -> PlannedPause | None:
         """Return the pause in progress or the next one of the exchange's timetable; raises as ``current_phase``."""
         return await self._exchange().next_pause()
+
+    def request_levels(self) -> Mapping[str, RequestLevel]:
+        """Return the room of the limit of all requests, and without a key of the part beside the books."""
+        levels = {"requests": self._budget.limiter.level()}
+        return levels if self._signer is not None else {**levels, "aside": self._budget.aside.level()}
+
+    def take_frame_samples(self) -> list[bytes]:
+        """Return the sampled frames of all feeds since the last call."""
+        return self._samples.take_out()
 
     def broker(self) -> Broker:
         """Raise SafetyError: orders cannot be sent yet."""

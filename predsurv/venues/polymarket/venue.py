@@ -11,7 +11,7 @@ from predsurv.core.errors import SafetyError
 from predsurv.core.ids import VenueName
 from predsurv.net.http import Http, HttpLimits
 from predsurv.net.rate_limiter import TokenBucket
-from predsurv.ports import Broker, Clock, VenueTraits
+from predsurv.ports import Broker, Clock, RequestLevel, VenueTraits
 from predsurv.venues.polymarket import market_lookup
 from predsurv.venues.polymarket.catalog import PolymarketCatalog
 from predsurv.venues.polymarket.closed_markets import ClosedMarkets
@@ -26,6 +26,7 @@ from predsurv.venues.polymarket.rest_audit import CONCURRENCY, RestAudit
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
+from predsurv.venues.streaming.frame_samples import FrameSamples
 from predsurv.venues.streaming.policy import StreamPolicy
 from predsurv.venues.streaming.queue import EventSink
 
@@ -82,6 +83,7 @@ class PolymarketVenue:
         self._lookup_limiter = TokenBucket(clock, tokens=_LOOKUP_TOKENS, period=10 * _S, burst=_LOOKUP_BURST)
         self._closed_limiter = TokenBucket(clock, tokens=_CLOSED_TOKENS, period=10 * _S, burst=_CLOSED_BURST)
         self._lookups = LookupCounts()
+        self._samples = FrameSamples()
 
     @property
     def name(self) -> VenueName:
@@ -125,8 +127,22 @@ class PolymarketVenue:
             set_mirrors=shared.set_mirrors,
             background=background,
             policy=self._policy,
+            samples=self._samples,
         )
         return StreamingFeed(stream, self._clock, self._rand)
+
+    def request_levels(self) -> Mapping[str, RequestLevel]:
+        """Return the room of the limits that lists, books, look-ups and ended markets keep to."""
+        return {
+            "listing": self.gamma_limiter.level(),
+            "books": self._clob_limiter.level(),
+            "lookups": self._lookup_limiter.level(),
+            "closed_markets": self._closed_limiter.level(),
+        }
+
+    def take_frame_samples(self) -> list[bytes]:
+        """Return the sampled frames of all feeds since the last call."""
+        return self._samples.take_out()
 
     def broker(self) -> Broker:
         """Raise SafetyError: real orders go through an account (``registry.open_account``), never by mistake."""

@@ -11,6 +11,7 @@ from predsurv.net import ws
 from predsurv.ports import Clock, Mirrors
 from predsurv.venues.streaming.circuit_breaker import CircuitBreaker
 from predsurv.venues.streaming.codec import CodecFactory
+from predsurv.venues.streaming.frame_samples import FrameSamples
 from predsurv.venues.streaming.policy import StreamPolicy
 from predsurv.venues.streaming.queue import EventSink, FrameQueue
 
@@ -41,7 +42,7 @@ class StreamSpec(Struct, frozen=True, kw_only=True):
     ``ChannelChange`` of ``lifecycle`` since when it does and when it was lost. ``set_mirrors``
     takes the mirrors of everything wanted before any codec is asked for it. ``background``
     runs from the first watched instrument until the feed is closed; it puts events into the queue
-    that it is given. ``connect`` replaces the network in tests.
+    that it is given. ``samples`` gets some of the frames that arrive. ``connect`` replaces the network in tests.
     """
 
     venue: VenueName
@@ -54,6 +55,7 @@ class StreamSpec(Struct, frozen=True, kw_only=True):
     set_mirrors: Callable[[Mirrors], None] = lambda _: None
     background: Callable[[EventSink], Coroutine[Any, Any, None]] | None = None
     policy: StreamPolicy = StreamPolicy()
+    samples: FrameSamples | None = None
     connect: Callable[[str, Mapping[str, str] | None], Awaitable[StreamSocket]] = ws.connect
 
 

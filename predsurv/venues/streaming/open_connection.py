@@ -54,9 +54,13 @@ class OpenConnection:
     async def _read(self) -> None:
         """Queue what arrives, and nothing more: venues drop consumers that read slowly."""
         queue, clock, receive = self._context.queue, self._context.clock, self._socket.recv_many
+        samples = self._context.spec.samples
         while True:
             frames = await receive()
-            queue.put_frames(self.session, clock.now(), frames)
+            now = clock.now()
+            queue.put_frames(self.session, now, frames)
+            if samples is not None and now >= samples.due:
+                samples.take(frames, now)
 
     async def _maintain(self) -> None:
         """Check the session every tick and send its frames; raises FrozenError when it is frozen."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.dashboard import alerts, queries, selectors
+from tests.kit.dashboard import alerts, queries_of_made_up, selectors
 from tests.kit.patience import eventually
 from tests.kit.prometheus import Prometheus, Watched, required, watched
 
@@ -25,7 +25,7 @@ def server(scene: Watched) -> Prometheus:
 
 def test_no_panel_is_empty(server: Prometheus) -> None:
     """Every curve has had a number at some time, with a rate over as little time as it takes."""
-    waiting = {(query.panel, query.legend): query.asked("15s") for query in queries()}
+    waiting = {(query.panel, query.legend): query.asked("15s") for query in queries_of_made_up()}
 
     def all_answered() -> bool:
         for name, expression in list(waiting.items()):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from predsurv.core.errors import RateLimited
 from predsurv.net.clock import ManualClock
 from predsurv.net.rate_limiter import TokenBucket
+from predsurv.ports import RequestLevel
 
 S = 1_000_000_000
 
@@ -21,6 +22,24 @@ async def test_a_burst_passes_and_the_next_waits_its_share() -> None:
     assert clock.monotonic() == 0
     await bucket.acquire()
     assert clock.monotonic() == S // 10
+
+
+async def test_the_room_that_is_left_is_told_without_taking_any() -> None:
+    clock = ManualClock()
+    bucket = TokenBucket(clock, tokens=1, period=S, burst=4)
+    await bucket.acquire(3)
+    assert bucket.level() == bucket.level() == RequestLevel(1, 4, 0)
+    await clock.advance(2 * S)
+    assert bucket.level() == RequestLevel(3, 4, 0)
+    await clock.advance(9 * S)
+    assert bucket.level() == RequestLevel(4, 4, 0)
+    bucket.hold(S)
+    task = asyncio.create_task(bucket.acquire())
+    await clock.advance(0)
+    assert bucket.level() == RequestLevel(0, 4, 1)
+    await clock.advance(S)
+    await task
+    assert bucket.level() == RequestLevel(3, 4, 0)
 
 
 async def test_waiting_callers_are_served_in_order() -> None:

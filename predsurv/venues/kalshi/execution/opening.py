@@ -46,6 +46,7 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
         http.aclose,
         http.forbid_writes,
         in_terms_of,
+        request_levels=session.request_levels,
     )
 
 

@@ -10,7 +10,7 @@ from predsurv.core.errors import PermanentError, SafetyError, TransientError
 from predsurv.net.http import Http, HttpReply, StatusError
 from predsurv.net.http_errors import http_date, retry_after
 from predsurv.net.rate_limiter import TokenBucket
-from predsurv.ports import Clock
+from predsurv.ports import Clock, RequestLevel
 from predsurv.venues.kalshi.auth import KEY_ID, RequestSigner
 from predsurv.venues.kalshi.rest_wire import read_limits
 from predsurv.venues.requests import JSON_HEADERS, Query, VenueRequest
@@ -37,6 +37,10 @@ class KalshiSession:
         self._writes, self._reads = _bucket(clock, _BASIC_WRITES, 0), _bucket(clock, _BASIC_READS, 0)
         self.skew = 0
         self.writes_per_second = _BASIC_WRITES
+
+    def request_levels(self) -> Mapping[str, RequestLevel]:
+        """Return the room of the account's two limits, in the venue's tokens."""
+        return {"orders": self._writes.level(), "reads": self._reads.level()}
 
     async def log_in(self) -> None:
         """Check clock and key, and learn the account's limits.

@@ -49,4 +49,5 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
         http.aclose,
         http.forbid_writes,
         read_funds=lambda: read_allowances(reader),
+        request_levels=session.request_levels,
     )

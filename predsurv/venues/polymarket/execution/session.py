@@ -10,7 +10,7 @@ from predsurv.core.errors import PermanentError, WireError
 from predsurv.net.http import Http, HttpReply, StatusError
 from predsurv.net.http_errors import retry_after
 from predsurv.net.rate_limiter import TokenBucket
-from predsurv.ports import Clock
+from predsurv.ports import Clock, RequestLevel
 from predsurv.venues.polymarket.orders.api_keys import ApiKey
 from predsurv.venues.requests import JSON_HEADERS, Query, VenueRequest
 
@@ -40,6 +40,15 @@ class ClobSession:
         self._cancels = TokenBucket(clock, tokens=_CANCEL_TOKENS, period=_S, burst=_CANCEL_BURST)
         self._reads = TokenBucket(clock, tokens=_READ_TOKENS, period=_S, burst=_READ_BURST)
         self._balances = TokenBucket(clock, tokens=_BALANCE_TOKENS, period=_S, burst=_BALANCE_BURST)
+
+    def request_levels(self) -> Mapping[str, RequestLevel]:
+        """Return the room of the limits of orders, cancels, reads and balances."""
+        return {
+            "orders": self._orders.level(),
+            "cancels": self._cancels.level(),
+            "reads": self._reads.level(),
+            "balances": self._balances.level(),
+        }
 
     async def send(self, request: VenueRequest) -> HttpReply:
         """Send once, and return the answer whatever its status; raises TransientError and AmbiguousError.
