@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from predsurv.telemetry.log_lines import LINE_BYTES_MAX, LogLine, parse_line
+from predsurv.telemetry.log_lines import LINE_BYTES_MAX, LoggedLine, parse_line
 
 _BLOCK: Final = 1 << 16
 
-Takes = Callable[[LogLine], bool]
+Takes = Callable[[LoggedLine], bool]
 
 
 class LineSplitter:
@@ -47,7 +47,7 @@ class FollowedLog:
         self._file: BinaryIO | None = None
         self._splitter = LineSplitter()
 
-    def last(self, count: int, takes: Takes) -> list[LogLine]:
+    def last(self, count: int, takes: Takes) -> list[LoggedLine]:
         """Return the last ``count`` lines that ``takes`` wants, the oldest first; ``more`` goes on behind them."""
         with suppress(FileNotFoundError):
             self._open()
@@ -57,7 +57,7 @@ class FollowedLog:
         self._file.seek(end)
         return _last(self._file, end, count, takes)
 
-    def more(self) -> Iterator[LogLine]:
+    def more(self) -> Iterator[LoggedLine]:
         """Yield the lines that have come since, from the file that was moved away first."""
         yield from self._drain()
         try:
@@ -79,7 +79,7 @@ class FollowedLog:
             self._open()
             yield from self._drain()
 
-    def rest(self) -> Iterator[LogLine]:
+    def rest(self) -> Iterator[LoggedLine]:
         """Yield the last line where it has no end, when nothing more is waited for."""
         yield from self._drain()
         yield from self._unended()
@@ -99,12 +99,12 @@ class FollowedLog:
         file.seek(0)
         self._file, self._splitter = file, LineSplitter()
 
-    def _drain(self) -> Iterator[LogLine]:
+    def _drain(self) -> Iterator[LoggedLine]:
         while self._file is not None and (block := self._file.read(_BLOCK)):
             for line in self._splitter.lines(block):
                 yield parse_line(line)
 
-    def _unended(self) -> Iterator[LogLine]:
+    def _unended(self) -> Iterator[LoggedLine]:
         for line in self._splitter.end():
             yield parse_line(line)
 
@@ -118,8 +118,8 @@ class FollowedLog:
         return 0
 
 
-def _last(file: BinaryIO, end: int, count: int, takes: Takes) -> list[LogLine]:
-    found: deque[LogLine] = deque()
+def _last(file: BinaryIO, end: int, count: int, takes: Takes) -> list[LoggedLine]:
+    found: deque[LoggedLine] = deque()
     rest = b""  # the end of a line whose beginning lies before what was read
     position = file.tell()
     for _, block in _backwards(file, end) if count else ():
@@ -137,7 +137,7 @@ def _last(file: BinaryIO, end: int, count: int, takes: Takes) -> list[LogLine]:
     return list(found)
 
 
-def _keep(line: bytes, found: deque[LogLine], takes: Takes) -> None:
+def _keep(line: bytes, found: deque[LoggedLine], takes: Takes) -> None:
     if line:
         parsed = parse_line(line[:LINE_BYTES_MAX])
         if takes(parsed):

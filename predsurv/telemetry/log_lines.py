@@ -35,7 +35,7 @@ _PLAIN: Final[Mapping[str, Level]] = {"error: ": "error", "unexpected ": "error"
 """How the lines begin that a command prints for people."""
 
 
-class LogLine(Struct, frozen=True):
+class LoggedLine(Struct, frozen=True):
     """One record of a log, made safe to show.
 
     ``time``: as it was written, ISO 8601 in UTC, or empty. ``component``: the module that wrote it, without the name of
@@ -62,7 +62,7 @@ class LogFilter(Struct, frozen=True):
     components: Sequence[str] = ()
     collectors: Sequence[str] = ()
 
-    def takes(self, line: LogLine) -> bool:
+    def takes(self, line: LoggedLine) -> bool:
         """Return whether ``line`` is wanted."""
         if LEVELS.index(line.level) < LEVELS.index(self.level):
             return False
@@ -76,7 +76,7 @@ def _is_of(component: str, name: str) -> bool:
     return component == wanted or component.startswith(f"{wanted}.")
 
 
-def parse_line(line: bytes) -> LogLine:
+def parse_line(line: bytes) -> LoggedLine:
     """Return a line of a log, whatever it holds."""
     try:
         entry = msgspec.json.decode(line)
@@ -88,16 +88,16 @@ def parse_line(line: bytes) -> LogLine:
     written = _WRITTEN.fullmatch(text)
     if written is not None:
         level = next(each for each in LEVELS if each == written["level"].lower())
-        return LogLine(written["time"], level, written["component"], "", _safe(written["message"]))
+        return LoggedLine(written["time"], level, written["component"], "", _safe(written["message"]))
     begun = next((start for start in _PLAIN if text.startswith(start)), None)
-    return LogLine("", "info" if begun is None else _PLAIN[begun], "", "", _safe(text))
+    return LoggedLine("", "info" if begun is None else _PLAIN[begun], "", "", _safe(text))
 
 
-def _of_entry(entry: Mapping[str, object]) -> LogLine:
+def _of_entry(entry: Mapping[str, object]) -> LoggedLine:
     level: Level = next((each for each in LEVELS if each == entry.get("level")), "info")
     trace = entry.get("traceback")
     others = [(name, value) for name, value in entry.items() if name not in _KNOWN][:_FIELDS_MAX]
-    return LogLine(
+    return LoggedLine(
         _text(entry.get("time"), 40),
         level,
         _text(entry.get("logger"), 80).removeprefix(_PACKAGE),
@@ -118,7 +118,7 @@ def _safe(text: str) -> str:
     return sanitise(text.rstrip("\r\n"), TEXT_CHARS_MAX)
 
 
-def for_people(line: LogLine) -> str:
+def for_people(line: LoggedLine) -> str:
     """Return ``2026-11-20 12:03:04 WARNING collect: connection lost venue=kalshi``, without what the line lacks."""
     moment = line.time[:19].replace("T", " ")
     told = f"{line.component}: {line.message}" if line.component else line.message
@@ -127,7 +127,7 @@ def for_people(line: LogLine) -> str:
     return f"{head}{told}{fields}"
 
 
-def for_programs(line: LogLine) -> dict[str, object]:
+def for_programs(line: LoggedLine) -> dict[str, object]:
     """Return the line as the JSON object that ``predsurv logs`` prints: null where the line does not say."""
     return {
         "time": line.time or None,

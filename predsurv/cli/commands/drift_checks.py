@@ -40,7 +40,7 @@ class DriftFinding(NamedTuple):
     table: Table | None
 
 
-class _Seen(NamedTuple):
+class _SentFrames(NamedTuple):
     frames: Sequence[bytes]
     where: str
     unknown: Mapping[str, int]
@@ -56,7 +56,7 @@ def drift_of(config: Config, venue: str, frames: Path | None) -> DriftFinding:
     known, name = known_feed(venue), VenueName(venue)
     if known is None:
         return DriftFinding([HealthCheck("messages", "ok", f"{venue} is made up here: it sends what it is to")], None)
-    seen = _sampled(config, name) if frames is None else _Seen(_lines(frames), str(frames), {}, 0)
+    seen = _sampled(config, name) if frames is None else _SentFrames(_lines(frames), str(frames), {}, 0)
     found = compare(seen.frames, known)
     checks = [
         _sample(name, seen, found),
@@ -68,17 +68,17 @@ def drift_of(config: Config, venue: str, frames: Path | None) -> DriftFinding:
     return DriftFinding(checks, _table(name, found))
 
 
-def _sampled(config: Config, venue: VenueName) -> _Seen:
+def _sampled(config: Config, venue: VenueName) -> _SentFrames:
     notes = feed_notes(Layout(config.data_dir), venue)
     frames = [frame.encode() for note in notes for frame in note.frames]
     unknown: Counter[str] = Counter()
     for note in notes:
         unknown.update(note.unknown)
     if not notes:
-        return _Seen((), "", {}, 0)
+        return _SentFrames((), "", {}, 0)
     first, last = min(note.since for note in notes), max(note.until for note in notes)
     where = f"sampled from {iso_second(first)} to {iso_second(last)}"
-    return _Seen(frames, where, unknown, sum(note.malformed for note in notes))
+    return _SentFrames(frames, where, unknown, sum(note.malformed for note in notes))
 
 
 def _lines(path: Path) -> list[bytes]:
@@ -90,7 +90,7 @@ def _lines(path: Path) -> list[bytes]:
         raise ConfigError(f"--frames: {sanitise(str(path), 200)}: {error.strerror}") from None
 
 
-def _sample(venue: VenueName, seen: _Seen, found: DriftReport) -> HealthCheck:
+def _sample(venue: VenueName, seen: _SentFrames, found: DriftReport) -> HealthCheck:
     if not seen.frames:
         step = "'predsurv collect' samples the messages that it streams (Kalshi's need a key); or give --frames FILE"
         return HealthCheck("messages", "warn", f"nothing is kept of what {venue} sent", step)
@@ -103,7 +103,7 @@ def _sample(venue: VenueName, seen: _Seen, found: DriftReport) -> HealthCheck:
     return HealthCheck("messages", "ok", told)
 
 
-def _kinds(seen: _Seen, found: DriftReport) -> Iterator[HealthCheck]:
+def _kinds(seen: _SentFrames, found: DriftReport) -> Iterator[HealthCheck]:
     """Tell of the kinds that nobody knows: of all that came while recording, and of those among the frames."""
     unknown = Counter({each.kind: each.messages for each in found.seen if not each.known}) | Counter(seen.unknown)
     if unknown:

@@ -28,7 +28,7 @@ from predsurv.telemetry.log_lines import (
     TEXT_CHARS_MAX,
     Level,
     LogFilter,
-    LogLine,
+    LoggedLine,
     for_people,
     for_programs,
     parse_line,
@@ -46,7 +46,7 @@ _COLUMNS: Final = tuple(
     for key in ("time", "level", "component", "collector", "message", "fields", "traceback")
 )
 
-Printer = Callable[[Iterable[LogLine]], None]
+Printer = Callable[[Iterable[LoggedLine]], None]
 
 
 def logs(
@@ -141,16 +141,16 @@ async def _follow(opened: Sequence[FollowedLog], wanted: LogFilter, printer: Pri
 
 
 def _merged(
-    opened: Sequence[FollowedLog], read: Callable[[FollowedLog], Iterator[LogLine]], wanted: LogFilter
-) -> Iterator[LogLine]:
+    opened: Sequence[FollowedLog], read: Callable[[FollowedLog], Iterator[LoggedLine]], wanted: LogFilter
+) -> Iterator[LoggedLine]:
     return merge(*(filter(wanted.takes, read(each)) for each in opened), key=_moment)
 
 
-def _moment(line: LogLine) -> str:
+def _moment(line: LoggedLine) -> str:
     return line.time
 
 
-def _from_stdin() -> Iterator[LogLine]:
+def _from_stdin() -> Iterator[LoggedLine]:
     """Yield the lines of stdin as they come."""
     splitter = LineSplitter()
     source = cast(BufferedReader, sys.stdin.buffer)
@@ -170,12 +170,12 @@ def _printer(form: OutputFormat, *, follow: bool) -> Printer:
     return lambda lines: print(json.dumps([for_programs(line) for line in lines], indent=1, ensure_ascii=False))
 
 
-def _print_objects(lines: Iterable[LogLine]) -> None:
+def _print_objects(lines: Iterable[LoggedLine]) -> None:
     for line in lines:
         print(json.dumps(for_programs(line), ensure_ascii=False), flush=True)
 
 
-def _row(line: LogLine) -> tuple[str, ...]:
+def _row(line: LoggedLine) -> tuple[str, ...]:
     fields = " ".join(f"{name}={value}" for name, value in line.fields.items())
     return (line.time, line.level, line.component, line.collector, line.message, fields, " | ".join(line.traceback))
 
@@ -187,7 +187,7 @@ class _Terminal:
         self._stream = stream
         self._console = console(stream)
 
-    def print(self, lines: Iterable[LogLine]) -> None:
+    def print(self, lines: Iterable[LoggedLine]) -> None:
         """Print ``lines``, each at once."""
         for line in lines:
             self._print(for_people(line), _STYLES.get(line.level, ""))

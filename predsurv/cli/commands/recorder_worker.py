@@ -11,7 +11,7 @@ from typing import Final, TextIO, cast
 
 from predsurv.cli.commands.collector_deps import collector_deps, open_venues
 from predsurv.cli.commands.rescan import rescan
-from predsurv.cli.runtime import cancel_this
+from predsurv.cli.runtime import cancel_this, request_levels
 from predsurv.cli.signals import StopSignals
 from predsurv.collect.collector import Collector
 from predsurv.collect.processes.division import RecordingPart
@@ -58,6 +58,7 @@ async def _record(
     config, clock = part.config, SystemClock()
     async with open_venues(config, names, clock, share=part.shard.count) as opened:
         monitor = Monitor([venue.name for venue in opened])
+        monitor.metrics.request_levels = lambda: request_levels((venue.name, venue) for venue in opened)
         monitor.metrics.lines_dropped = lambda: link.dropped
         own = partial(rescan, config, {venue.name: venue for venue in opened})
         scan = own if config.mock.enabled else link.listing  # each process has a made-up venue of its own

@@ -149,8 +149,8 @@ class VenueAccount(Struct, frozen=True):
 
     ``in_terms_of`` turns what is told of an order into the order's own instrument. ``describe`` asks the venue for what
     can stand in the way of trading, and raises PredsurvError. ``forbid_writes`` lets nothing but reads leave from then
-    on. ``read_funds`` reads what an order needs beside cash and shares, and raises PredsurvError. ``request_levels``: the
-    room of the account's own limits.
+    on. ``read_funds`` reads what an order needs beside cash and shares, and raises PredsurvError. ``request_levels``:
+    the room of the account's own limits.
     """
 
     gateway: ExecutionGateway

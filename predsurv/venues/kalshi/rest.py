@@ -5,6 +5,7 @@ Catalogue and polling share one request limit and one explanation of a refused k
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 from predsurv.core.errors import AmbiguousError, PermanentError, TransientError, WireError
@@ -12,7 +13,7 @@ from predsurv.core.text import sanitise
 from predsurv.net.http import Http, Params, StatusError
 from predsurv.net.http_errors import http_date
 from predsurv.net.rate_limiter import TokenBucket
-from predsurv.ports import Clock
+from predsurv.ports import Clock, RequestLevel
 from predsurv.venues.kalshi.auth import KEY_ID, RequestSigner
 from predsurv.venues.kalshi.market_parser import VENUE
 from predsurv.venues.kalshi.rest_wire import read_limits
@@ -45,6 +46,11 @@ class RequestBudget:
         self.aside = _bucket(clock, ASIDE_PER_SECOND, ASIDE_PER_SECOND)
         self.lock = asyncio.Lock()
         self.is_known = False
+
+    def levels(self, *, keyed: bool) -> Mapping[str, RequestLevel]:
+        """Return the room of the limit of all requests, and without a key of the part beside the books."""
+        levels = {"requests": self.limiter.level()}
+        return levels if keyed else {**levels, "aside": self.aside.level()}
 
 
 class KalshiRest:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from predsurv.config import Config
@@ -47,7 +48,8 @@ _logger = logging.getLogger(__name__)
 class KalshiVenue:
     """Kalshi; ``rand`` gives jitter in [0, 1), ``signer`` is None without a key.
 
-    Nothing is opened before it is used. Its requests take one part in ``share`` of what the venue allows.
+    Nothing is opened before it is used. ``take_frame_samples`` and ``request_levels`` are those of ``ports.Sampling``
+    and ``ports.Limited``. Its requests take one part in ``share`` of what the venue allows.
     """
 
     def __init__(
@@ -69,6 +71,10 @@ class KalshiVenue:
         self._directory = EventDirectory()
         self._monitor: ExchangeMonitor | None = None
         self._samples = FrameSamples()
+        self.take_frame_samples: Callable[[], list[bytes]] = self._samples.take_out
+        self.request_levels: Callable[[], Mapping[str, RequestLevel]] = partial(
+            self._budget.levels, keyed=signer is not None
+        )
         self._opened: list[KalshiRest] = []
 
     @property
@@ -126,15 +132,6 @@ class KalshiVenue:
     async def next_pause(self) -> PlannedPause | None:
         """Return the pause in progress or the next one of the exchange's timetable; raises as ``current_phase``."""
         return await self._exchange().next_pause()
-
-    def request_levels(self) -> Mapping[str, RequestLevel]:
-        """Return the room of the limit of all requests, and without a key of the part beside the books."""
-        levels = {"requests": self._budget.limiter.level()}
-        return levels if self._signer is not None else {**levels, "aside": self._budget.aside.level()}
-
-    def take_frame_samples(self) -> list[bytes]:
-        """Return the sampled frames of all feeds since the last call."""
-        return self._samples.take_out()
 
     def broker(self) -> Broker:
         """Raise SafetyError: orders cannot be sent yet."""

@@ -14,15 +14,19 @@ import pytest
 
 from predsurv.cli import streams
 from predsurv.cli.output.live_panel import Stderr
-from predsurv.cli.runtime import Supervision, duration_ns, lines_dropped, long_run
+from predsurv.cli.runtime import Supervision, duration_ns, lines_dropped, long_run, request_levels
 from predsurv.cli.service_manager import ServiceManager
+from predsurv.config import load
 from predsurv.core.errors import ConfigError
 from predsurv.net.clock import ManualClock
+from predsurv.ports import RequestLevel
 from predsurv.store.layout import Layout
 from predsurv.store.log_places import noted_logs
 from predsurv.telemetry import logs
 from predsurv.telemetry.health import RunHealth
+from predsurv.telemetry.metrics import LIMITS
 from predsurv.telemetry.output_relay import OutputRelay
+from predsurv.venues.registry import open_venue
 from tests.kit.patience import eventually
 
 
@@ -111,3 +115,21 @@ def test_a_run_that_is_stopped_early_does_not_begin_after_all() -> None:
     run.stopping("writing")
     run.go_on("recording", RunHealth)
     assert run.health().causes == ("stopping: writing",)
+
+
+def test_the_room_of_limits_is_told_with_venue_and_name() -> None:
+    class Asking:
+        def request_levels(self) -> dict[str, RequestLevel]:
+            return {"reads": RequestLevel(1, 2, 3)}
+
+    assert request_levels([("kalshi", Asking()), ("mock", object())]) == [("kalshi", "reads", RequestLevel(1, 2, 3))]
+
+
+@pytest.mark.parametrize(("name", "limits"), [("kalshi", {"requests", "aside"}), ("polymarket", None), ("mock", set())])
+async def test_every_venue_tells_the_room_of_its_limits(name: str, limits: set[str] | None) -> None:
+    venue = open_venue(name, load(None, environ={}).config, ManualClock())
+    found = {limit: level for _, limit, level in request_levels([(name, venue)])}
+    assert set(found) == ({"listing", "books", "lookups", "closed_markets"} if limits is None else limits)
+    assert set(found) <= set(LIMITS)
+    assert all(level.available == level.burst and not level.waiting for level in found.values())
+    await venue.aclose()

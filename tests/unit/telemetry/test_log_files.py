@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from predsurv.telemetry import log_files
 from predsurv.telemetry.log_files import FollowedLog, LineSplitter
-from predsurv.telemetry.log_lines import LINE_BYTES_MAX, LogLine
+from predsurv.telemetry.log_lines import LINE_BYTES_MAX, LoggedLine
 
 
-def everything(_line: LogLine) -> bool:
+def everything(_line: LoggedLine) -> bool:
     return True
 
 
@@ -22,7 +22,7 @@ def add(path: Path, text: str) -> None:
         file.write(text)
 
 
-def texts(lines: Iterator[LogLine] | list[LogLine]) -> list[str]:
+def texts(lines: Iterator[LoggedLine] | list[LoggedLine]) -> list[str]:
     return [line.message for line in lines]
 
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.telemetry.log_lines import LEVELS, LogFilter, LogLine, for_people, for_programs, parse_line
+from predsurv.telemetry.log_lines import LEVELS, LogFilter, LoggedLine, for_people, for_programs, parse_line
 from predsurv.telemetry.logs import JsonFormatter, TextFormatter
 from predsurv.telemetry.redaction import Redactor
 
 HOSTILE = "\x1b]0;owned\x07\u202e\r\x9b31m"
-LINE = LogLine("2026-11-20T12:03:04.500+00:00", "warning", "collect.session", "c1", "lost", {"venue": "kalshi"})
+LINE = LoggedLine("2026-11-20T12:03:04.500+00:00", "warning", "collect.session", "c1", "lost", {"venue": "kalshi"})
 
 
 def record(message: str, **extra: object) -> logging.LogRecord:
@@ -26,7 +26,7 @@ def record(message: str, **extra: object) -> logging.LogRecord:
 def test_a_json_line_of_ours_is_read_back() -> None:
     formatter = JsonFormatter(Redactor(), traceback=False, origin={"collector": "c1"})
     line = parse_line(formatter.format(record("connection lost", venue="kalshi", epoch=3, open=None)).encode())
-    assert line == LogLine(
+    assert line == LoggedLine(
         "2027-01-15T08:00:00.250+00:00",
         "warning",
         "collect.session",
@@ -48,7 +48,7 @@ def test_the_lines_of_a_traceback_are_kept_apart() -> None:
 
 def test_a_text_line_of_ours_is_read_back_with_its_fields_in_the_message() -> None:
     text = TextFormatter(Redactor(), traceback=False).format(record("connection lost", venue="kalshi"))
-    assert parse_line(text.encode()) == LogLine(
+    assert parse_line(text.encode()) == LoggedLine(
         "08:00:00", "warning", "collect.session", "", "connection lost venue=kalshi"
     )
 
@@ -124,11 +124,11 @@ def _integers(value: object) -> list[int]:
 
 def test_people_see_time_level_component_message_and_fields() -> None:
     assert for_people(LINE) == "2026-11-20 12:03:04 WARNING collect.session: lost venue=kalshi"
-    assert for_people(LogLine("", "info", "", "", "recording 24 books")) == "recording 24 books"
+    assert for_people(LoggedLine("", "info", "", "", "recording 24 books")) == "recording 24 books"
 
 
 def test_programs_see_null_for_what_a_line_does_not_say() -> None:
-    told = for_programs(LogLine("", "info", "", "", "recording"))
+    told = for_programs(LoggedLine("", "info", "", "", "recording"))
     assert told == {
         "time": None,
         "level": "info",

@@ -72,7 +72,7 @@ def test_names_and_labels_are_the_published_ones(metrics: Metrics, registry: Col
 @pytest.mark.usefixtures("metrics")
 def test_every_metric_is_announced_before_anything_happened(registry: CollectorRegistry) -> None:
     lines = generate_latest(registry).decode().splitlines()
-    assert len([line for line in lines if line.startswith("# HELP predsurv_")]) == 8
+    assert len([line for line in lines if line.startswith("# HELP predsurv_")]) == 10
     assert not [line for line in lines if "_created" in line]
 
 
