@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from predsurv.collect.processes.division import RecordingPart
+from predsurv.collect.processes.division import CollectorPart
 from predsurv.collect.processes.messages import STOP, Ended, ListingWanted, Pulse
 from predsurv.collect.processes.parent_link import LinkLogHandler, LinkStderr, ParentLink
 from predsurv.collect.rates import CounterReading
@@ -24,7 +24,7 @@ def report_of(rows: Mapping[Dataset, int]) -> CollectReport:
     return CollectReport(venues=(), rows=rows, bytes={}, seals=1, recovered=0, damaged=(), duration=5)
 
 
-def until_stopped(part: RecordingPart, duration: int | None, pipe: Connection) -> None:
+def until_stopped(part: CollectorPart, duration: int | None, pipe: Connection) -> None:
     """Pulse once, say something in every way, and end with a report when told to stop."""
     link = ParentLink(pipe)
     reading = CounterReading(status=CollectorStatus(at=1, now=2), rows=duration or 0)
@@ -49,19 +49,19 @@ def told_to_stop(link: ParentLink) -> None:
     asyncio.run(wait())
 
 
-def fails(part: RecordingPart, duration: int | None, pipe: Connection) -> None:
+def fails(part: CollectorPart, duration: int | None, pipe: Connection) -> None:
     """End with an error."""
     del duration
     ParentLink(pipe).end(Ended(None, SafetyError(f"{part.id} must not record")))
 
 
-def dies(part: RecordingPart, duration: int | None, pipe: Connection) -> None:
+def dies(part: CollectorPart, duration: int | None, pipe: Connection) -> None:
     """End without a word."""
     del part, duration, pipe
     os._exit(9)
 
 
-def dies_once(part: RecordingPart, duration: int | None, pipe: Connection) -> None:
+def dies_once(part: CollectorPart, duration: int | None, pipe: Connection) -> None:
     """End without a word the first time, as a file in the data folder remembers; then end at once with a report."""
     seen = part.config.data_dir / "died"
     if not seen.exists():
@@ -70,7 +70,7 @@ def dies_once(part: RecordingPart, duration: int | None, pipe: Connection) -> No
     ParentLink(pipe).end(Ended(report_of({"deltas": duration or 0})))
 
 
-def hangs(part: RecordingPart, duration: int | None, pipe: Connection) -> None:
+def hangs(part: CollectorPart, duration: int | None, pipe: Connection) -> None:
     """Hear that it has to stop, and go on until killed."""
     del part, duration
     assert pipe.recv() == STOP

@@ -34,7 +34,7 @@ from predsurv.cli.service_manager import ServiceManager
 from predsurv.cli.signals import StopSignals
 from predsurv.collect.collector import Collector
 from predsurv.collect.health import recording_health
-from predsurv.collect.processes.division import RecordingPart, divide
+from predsurv.collect.processes.division import CollectorPart, divide
 from predsurv.collect.processes.left_behind import seal_left_behind
 from predsurv.collect.rates import CounterReading, RateFacts, RateMeter
 from predsurv.collect.report import CollectReport
@@ -130,7 +130,7 @@ async def _record(config: Config, names: Sequence[str] | None, terms: _Terms) ->
         with metrics_server(lambda: monitor.serve(run.health, config.metrics.host, config.metrics.port)):
             with terms.signals.stopping_with(cancel_this(), ""):
                 deps = collector_deps(config, opened, monitor, _scan_of(config, opened))
-                await _prepare(config, opened, run, [RecordingPart(config, Shard())])
+                await _prepare(config, opened, run, [CollectorPart(config, Shard())])
                 run.begin("starting: reading the universe")
                 job = await asyncio.to_thread(Collector, config, opened, clock, deps)
 
@@ -142,7 +142,7 @@ async def _record(config: Config, names: Sequence[str] | None, terms: _Terms) ->
 
 
 async def _record_in_processes(
-    parts: Sequence[RecordingPart],
+    parts: Sequence[CollectorPart],
     config: Config,
     names: Sequence[str] | None,
     terms: _Terms,
@@ -158,7 +158,7 @@ async def _record_in_processes(
             return await _run(job, lambda: None, job.health, terms)
 
 
-async def _prepare(config: Config, opened: Sequence[Venue], run: Supervision, parts: Sequence[RecordingPart]) -> None:
+async def _prepare(config: Config, opened: Sequence[Venue], run: Supervision, parts: Sequence[CollectorPart]) -> None:
     """Read the lists of venues that have none, and seal what another number of processes left."""
     clock = SystemClock()
     bucket = bucket_of(config)

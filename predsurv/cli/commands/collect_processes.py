@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from predsurv.cli.commands.recorder_worker import record_part
 from predsurv.cli.commands.rescan import rescan
 from predsurv.collect.health import recording_health
-from predsurv.collect.processes.division import RecordingPart
+from predsurv.collect.processes.division import CollectorPart
 from predsurv.collect.processes.merging import merged_reading, merged_report
-from predsurv.collect.processes.messages import ListingFound, ListingWanted, LogLine, StderrText
+from predsurv.collect.processes.messages import ListingFound, ListingWanted, LoggedThere, StderrText
 from predsurv.collect.processes.recorder_process import RecorderProcess
 from predsurv.collect.rates import CounterReading
 from predsurv.collect.report import CollectReport
@@ -34,7 +34,7 @@ _LOG: Final = logging.getLogger("predsurv.collect")
 class ProcessesRecording:
     """A recording in several processes. ``recording`` is set once the feeds of all are started."""
 
-    def __init__(self, config: Config, names: Sequence[str], parts: Sequence[RecordingPart], clock: Clock) -> None:
+    def __init__(self, config: Config, names: Sequence[str], parts: Sequence[CollectorPart], clock: Clock) -> None:
         self.recording = asyncio.Event()
         self._config, self._clock = config, clock
         work = partial(record_part, names)
@@ -98,7 +98,7 @@ class ProcessesRecording:
     def _hear(self, process: RecorderProcess, message: Any) -> None:
         if isinstance(message, StderrText):
             sys.stderr.write(message.text)
-        elif isinstance(message, LogLine):
+        elif isinstance(message, LoggedThere):
             logging.getLogger(message.record.name).handle(message.record)
         elif isinstance(message, ListingWanted):
             task = asyncio.create_task(self._answer(process, message.venue))

@@ -14,7 +14,7 @@ from predsurv.cli.commands.rescan import rescan
 from predsurv.cli.runtime import cancel_this, request_levels
 from predsurv.cli.signals import StopSignals
 from predsurv.collect.collector import Collector
-from predsurv.collect.processes.division import RecordingPart
+from predsurv.collect.processes.division import CollectorPart
 from predsurv.collect.processes.messages import Ended, Pulse
 from predsurv.collect.processes.parent_link import LinkLogHandler, LinkStderr, ParentLink
 from predsurv.collect.report import CollectReport
@@ -28,7 +28,7 @@ PULSE_INTERVAL: Final = 1_000_000_000
 """How often (ns) a process says how it goes."""
 
 
-def record_part(names: Sequence[str], part: RecordingPart, duration: int | None, pipe: Connection) -> None:
+def record_part(names: Sequence[str], part: CollectorPart, duration: int | None, pipe: Connection) -> None:
     """Record ``part`` of the venues ``names`` in this process until told to stop, or for ``duration`` (ns)."""
     link = ParentLink(pipe)
     sys.stderr = cast(TextIO, LinkStderr(link))
@@ -42,7 +42,7 @@ def record_part(names: Sequence[str], part: RecordingPart, duration: int | None,
 
 
 def _outcome(
-    names: Sequence[str], part: RecordingPart, duration: int | None, link: ParentLink, signals: StopSignals
+    names: Sequence[str], part: CollectorPart, duration: int | None, link: ParentLink, signals: StopSignals
 ) -> Ended:
     try:
         return Ended(asyncio.run(_record(names, part, duration, link, signals)))
@@ -53,7 +53,7 @@ def _outcome(
 
 
 async def _record(
-    names: Sequence[str], part: RecordingPart, duration: int | None, link: ParentLink, signals: StopSignals
+    names: Sequence[str], part: CollectorPart, duration: int | None, link: ParentLink, signals: StopSignals
 ) -> CollectReport:
     config, clock = part.config, SystemClock()
     async with open_venues(config, names, clock, share=part.shard.count) as opened:

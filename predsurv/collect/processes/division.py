@@ -18,7 +18,7 @@ PROCESSES_MAX: Final = 64
 """Processes of one recording."""
 
 
-class RecordingPart(Struct, frozen=True):
+class CollectorPart(Struct, frozen=True):
     """What one process records: ``shard`` of the markets, as the collector that ``config`` describes."""
 
     config: Config
@@ -30,7 +30,7 @@ class RecordingPart(Struct, frozen=True):
         return self.config.collector.id
 
 
-def divide(config: Config, processes: int) -> list[RecordingPart]:
+def divide(config: Config, processes: int) -> list[CollectorPart]:
     """Return the part of each of ``processes`` processes.
 
     The first one alone removes old files, since that is done for the whole folder. Raises ConfigError when there are
@@ -41,7 +41,7 @@ def divide(config: Config, processes: int) -> list[RecordingPart]:
     if not 1 <= processes <= PROCESSES_MAX:
         raise ConfigError(f"--processes: expected 1 to {PROCESSES_MAX}; got {processes}")
     if processes == 1:
-        return [RecordingPart(config, Shard())]
+        return [CollectorPart(config, Shard())]
     if collector.max_instruments < processes:
         raise ConfigError(
             f"--processes: {processes} processes cannot share collector.max_instruments = {collector.max_instruments}"
@@ -54,7 +54,7 @@ def divide(config: Config, processes: int) -> list[RecordingPart]:
         )
         kept = storage if number == 1 else msgspec.structs.replace(storage, max_age=0, max_bytes=0)
         parts.append(
-            RecordingPart(msgspec.structs.replace(config, collector=own, storage=kept), Shard(number, processes))
+            CollectorPart(msgspec.structs.replace(config, collector=own, storage=kept), Shard(number, processes))
         )
     return parts
 

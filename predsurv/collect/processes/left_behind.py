@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from predsurv.collect.collector import Collector, CollectorDeps
-from predsurv.collect.processes.division import PROCESSES_MAX, RecordingPart
+from predsurv.collect.processes.division import PROCESSES_MAX, CollectorPart
 from predsurv.config import Config
 from predsurv.core.errors import SafetyError
 from predsurv.ports import Clock
@@ -16,7 +16,7 @@ from predsurv.store.layout import Layout, segments_of
 _LOG: Final = logging.getLogger(__name__)
 
 
-def left_behind(config: Config, parts: Sequence[RecordingPart]) -> list[str]:
+def left_behind(config: Config, parts: Sequence[CollectorPart]) -> list[str]:
     """Return the ids of those collectors whose log waits to be sealed and that are none of ``parts``.
 
     They are named as this collector would be in another number of processes.
@@ -27,7 +27,7 @@ def left_behind(config: Config, parts: Sequence[RecordingPart]) -> list[str]:
     return [name for name in others if name not in taken and next(segments_of(layout.wal, name), None) is not None]
 
 
-async def seal_left_behind(config: Config, parts: Sequence[RecordingPart], clock: Clock) -> None:
+async def seal_left_behind(config: Config, parts: Sequence[CollectorPart], clock: Clock) -> None:
     """Seal what those collectors left and close its coverage; one that runs is left alone."""
     for name in left_behind(config, parts):
         own = msgspec.structs.replace(config, collector=msgspec.structs.replace(config.collector, id=name))

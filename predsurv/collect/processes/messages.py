@@ -48,7 +48,7 @@ class StderrText(Struct, frozen=True):
     text: str
 
 
-class LogLine(Struct, frozen=True):
+class LoggedThere(Struct, frozen=True):
     """A log record of a process, its message complete."""
 
     record: logging.LogRecord

@@ -11,7 +11,7 @@ from queue import Full, Queue
 from threading import Lock, Thread
 from typing import Any, Final
 
-from predsurv.collect.processes.messages import STOP, Ended, ListingFound, ListingWanted, LogLine, StderrText
+from predsurv.collect.processes.messages import STOP, Ended, ListingFound, ListingWanted, LoggedThere, StderrText
 from predsurv.collect.rescan import ListedUniverse
 from predsurv.core.ids import VenueName
 
@@ -130,7 +130,7 @@ class LinkLogHandler(logging.Handler):
         """Pass it on with its message complete, since its arguments may not travel."""
         whole = self._preparing.prepare(record)
         whole.collector = self._collector
-        self._link.tell(LogLine(whole))
+        self._link.tell(LoggedThere(whole))
 
 
 class LinkStderr(TextIOBase):

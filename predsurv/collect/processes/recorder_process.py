@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from threading import Thread
 from typing import Any, Final
 
-from predsurv.collect.processes.division import RecordingPart
+from predsurv.collect.processes.division import CollectorPart
 from predsurv.collect.processes.messages import STOP, Ended, Pulse
 from predsurv.collect.report import CollectReport
 from predsurv.core.errors import TransientError
@@ -22,7 +22,7 @@ LIFE_MIN: Final = 60_000_000_000
 STOP_SECONDS_MAX: Final = 15.0
 """How long a process that was told to stop may take; then it is killed, and its next start recovers its log."""
 
-Work = Callable[[RecordingPart, int | None, Connection], None]
+Work = Callable[[CollectorPart, int | None, Connection], None]
 """What the process does with its part, a duration (ns, None for no end) and its pipe; a function of a module."""
 
 Hear = Callable[["RecorderProcess", Any], None]
@@ -34,7 +34,7 @@ _LOG: Final = logging.getLogger(__name__)
 class RecorderProcess:
     """The process that records ``part``. ``pulse``: what it said last of itself, None before that."""
 
-    def __init__(self, part: RecordingPart, work: Work, hear: Hear, clock: Clock) -> None:
+    def __init__(self, part: CollectorPart, work: Work, hear: Hear, clock: Clock) -> None:
         self.part = part
         self.pulse: Pulse | None = None
         self.runs = False

@@ -9,7 +9,7 @@ import pytest
 
 from predsurv.collect.processes import recorder_process
 from predsurv.collect.processes.division import divide
-from predsurv.collect.processes.messages import ListingWanted, LogLine, StderrText
+from predsurv.collect.processes.messages import ListingWanted, LoggedThere, StderrText
 from predsurv.collect.processes.recorder_process import RecorderProcess, Work
 from predsurv.config import Config
 from predsurv.core.errors import SafetyError, TransientError
@@ -33,7 +33,7 @@ async def test_everything_it_says_is_heard_and_its_report_is_returned(tmp_path: 
     running = asyncio.create_task(started.process.run(7))
     await until(lambda: len(started.said) == 3)
     log, line, wanted = started.said
-    assert isinstance(log, LogLine)
+    assert isinstance(log, LoggedThere)
     assert (log.record.getMessage(), getattr(log.record, "collector", None)) == ("1 of 2", "c0-1")
     assert line == StderrText("a line\n")
     assert wanted == ListingWanted(VenueName("mock"))
