@@ -114,7 +114,7 @@ COMMANDS: Final = (
 )
 
 SUBCOMMANDS: Final = {
-    "runs": ("list", "show", "compare", "replay"),
+    "runs": ("list", "show", "compare", "twin", "replay"),
     "mine": ("rank", "explain", "episodes", "tables", "totals"),
     "export": ("hftbacktest", "release"),
     "orders": ("cancel",),

@@ -97,10 +97,10 @@ async def replay_run(data_dir: Path, folder: RunFolder) -> ReplayReport:
     is damaged or incomplete, or whose account's journal is not what it was.
     """
     info = folder.info()
-    before = _recorded_account(folder, info)
+    before = recorded_account(folder, info)
     if folder.state(info) == "running":
         raise ConfigError(f"{folder.run}: it is still running; replay it when it has ended")
-    restored = _account(data_dir, before)
+    restored = account_before(data_dir, before)
     journal = OrderJournal(folder.file(JOURNAL_FILE), readonly=True)
     try:
         recorded = journal.entries()
@@ -149,7 +149,8 @@ async def _replayed(folder: RunFolder, start: _Start, recorded: Iterator[Entry])
     return ReplayReport(inputs, events, compared.equal, whole, compared.difference)
 
 
-def _recorded_account(folder: RunFolder, info: RunInfo) -> AccountBefore:
+def recorded_account(folder: RunFolder, info: RunInfo) -> AccountBefore:
+    """Return the account that a run began with; raises ConfigError and IntegrityError for one not recorded whole."""
     if info.account is None:
         raise ConfigError(f"{folder.run} is of mode {info.mode}, of which nothing is kept to run it again from")
     if info.not_recorded:
@@ -157,7 +158,8 @@ def _recorded_account(folder: RunFolder, info: RunInfo) -> AccountBefore:
     return info.account
 
 
-def _account(data_dir: Path, before: AccountBefore) -> RestoredState:
+def account_before(data_dir: Path, before: AccountBefore) -> RestoredState:
+    """Return the state of an account when a run began with it; raises IntegrityError where its journal is another."""
     path = journal_path(data_dir, before.name)
     if not path.exists():
         raise IntegrityError(f"{path} is gone: the account that the run began with is not known any more")

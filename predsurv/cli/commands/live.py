@@ -6,13 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.trade_observers import Observers, observer_of
 from predsurv.cli.commands.trading_run import trade_until_stopped
+from predsurv.cli.commands.twin import twin_line
 from predsurv.cli.output.render import say
 from predsurv.cli.output.trade_tables import Announcer
 from predsurv.cli.runtime import Supervision, cancel_this, metrics_server
@@ -42,6 +43,9 @@ from predsurv.trade.session import EndedRun, TradingSession
 from predsurv.venues.execution.gateway import VenueAccount
 from predsurv.venues.registry import open_account, open_venue
 
+LiveRunKind = Literal["alone", "twinned", "shadow"]
+"""A live run by itself, one after which its paper twin is run, or one that sends nothing."""
+
 _SHADOW: Final = "SHADOW "
 _STOPPING_SHADOW: Final = "taking simulated orders back; nothing was sent"
 _STOPPING: Final = "cancelling every order, waiting for trades to settle, comparing the account"
@@ -65,9 +69,10 @@ def shadowed_venue(config: Config, names: Sequence[str]) -> str:
 
 
 async def run_live(
-    config: Config, name: str, limit: int | None, signals: StopSignals, *, shadow: bool = False
+    config: Config, name: str, limit: int | None, signals: StopSignals, how: LiveRunKind = "alone"
 ) -> EndedRun:
-    """Trade with real money until stopped, or for ``limit`` ns; ``shadow``: do all of it but send."""
+    """Trade with real money until stopped or for ``limit`` ns, with a paper twin or alone; or do all of it but send."""
+    shadow = how == "shadow"
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the keys
     clock, registry = SystemClock(), CollectorRegistry()
     run = Supervision(clock, ServiceManager(os.environ, clock))
@@ -96,17 +101,20 @@ async def run_live(
         strategies = ", ".join(config.trading.strategies)
         say(f"{mark}trading {strategies} on {name} {opening.with_what} of {account.name}")
         ended = await trade_until_stopped(session, run, feeds, signals, limit=limit, clock=clock, stopping=stopping)
-    for line in opening.closing(session):
-        say(line)
+    if shadow:
+        say(_shadow_summary(session))
+    elif how == "twinned" and not signals.stopping:
+        say("running the paper twin")
+        with signals.stopping_with(cancel_this(), ""):
+            say(await twin_line(session.keeper.folder))
     return ended
 
 
 class _Opening(NamedTuple):
-    """How a session is opened, with what money, for people, and what is said when it has ended."""
+    """How a session is opened, and with what money, for people."""
 
     open: Callable[[Observe, int | None], TradingSession]
     with_what: str
-    closing: Callable[[TradingSession], Sequence[str]]
 
 
 async def _opening(config: Config, venue: Venue, account: VenueAccount, clock: Clock, *, shadow: bool) -> _Opening:
@@ -117,18 +125,16 @@ async def _opening(config: Config, venue: Venue, account: VenueAccount, clock: C
         return _Opening(
             lambda observe, limit: open_shadow(config, venue, source, observe, limit),
             f"and sending nothing, as with the {format_micros(start.cash)} USD",
-            _shadow_summary,
         )
     state = await account.reader.account(clock.now(), ())
     live = LiveSource(account, state.cash, clock, system_random)
     return _Opening(
         lambda observe, limit: open_live(config, venue, live, observe, limit),
         f"with REAL MONEY: {format_micros(state.cash)} USD",
-        lambda _: (),
     )
 
 
-def _shadow_summary(session: TradingSession) -> Sequence[str]:
+def _shadow_summary(session: TradingSession) -> str:
     """Return how many orders would have been sent, and why others would not."""
     brokers = [each for each in session.components.brokers.values() if isinstance(each, ShadowBroker)]
     refused = Counter[str]()
@@ -136,7 +142,7 @@ def _shadow_summary(session: TradingSession) -> Sequence[str]:
         refused += each.refused
     why = "".join(f", {count} for {reason}" for reason, count in refused.most_common())
     signed = sum(each.signed for each in brokers)
-    return (f"{_SHADOW}nothing was sent: {signed} orders were signed, {refused.total()} could not be{why}",)
+    return f"{_SHADOW}nothing was sent: {signed} orders were signed, {refused.total()} could not be{why}"
 
 
 def _ask(question: str) -> str | None:

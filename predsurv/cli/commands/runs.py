@@ -9,6 +9,7 @@ from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.comparison_tables import comparison
 from predsurv.cli.output.render import Column, Table, near, say, show
 from predsurv.cli.output.result_tables import result_tables, run_table
+from predsurv.cli.output.twin_tables import twin_tables
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError
 from predsurv.core.text import sanitise
@@ -16,7 +17,9 @@ from predsurv.net.clock import SystemClock
 from predsurv.trade.replay_backtest import replay_backtest
 from predsurv.trade.replay_run import ReplayReport, replay_run
 from predsurv.trade.report.write import write_report
+from predsurv.trade.runs.beside import read_twin
 from predsurv.trade.runs.folder import RunFolder, RunRecord, RunState, all_runs, find_run, read_run
+from predsurv.trade.twin_run import run_twin
 from predsurv.venues.registry import open_venue
 
 _REPLAYS = (
@@ -70,7 +73,9 @@ def show_(
         say(note)
     for source in info.sources:
         say(f"strategy {sanitise(source.strategy, 40)}: {sanitise(source.spec, 300)}, sha256 {source.sha256}")
-    show([run_table([RunRecord(folder, info, result)], "Run"), *result_tables(result)], format)
+    beside = read_twin(folder)
+    twin = () if beside is None else twin_tables(result, beside.result, beside.divergence, whole=beside.whole)
+    show([run_table([RunRecord(folder, info, result)], "Run"), *result_tables(result), *twin], format)
     if html:
         say(f"report: {near(write_report(folder, result))}")
 
@@ -85,6 +90,18 @@ def compare(one: Run, other: Run, config: ConfigFile = None, format: OutputForma
         if first[name] != second[name]:
             say(f"warning: strategy {sanitise(name, 40)} is other code in each of the two runs")
     show(comparison(find_run(data_dir, one), find_run(data_dir, other)), format)
+
+
+@runs.command("twin")
+def twin(run: Run = "latest", config: ConfigFile = None, format: OutputFormat = "table") -> None:
+    """Run the paper twin of a live run on what that took, as far as it has come, and show how the two differ."""
+    data_dir = load(config).config.data_dir
+    folder = find_run(data_dir, run)
+    asyncio.run(run_twin(data_dir, folder))
+    result, beside = folder.results(), read_twin(folder)
+    if result is None or beside is None:
+        raise PredsurvError(f"{folder.run} {_without_results(folder.state(folder.info()))}")
+    show(twin_tables(result, beside.result, beside.divergence, whole=beside.whole), format)
 
 
 @runs.command("replay")

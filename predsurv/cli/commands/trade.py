@@ -68,6 +68,10 @@ def trade(
     shadow: Annotated[
         bool, typer.Option("--shadow", help="With --live: make, sign and check every order, send none.")
     ] = False,
+    twin: Annotated[
+        bool,
+        typer.Option("--twin/--no-twin", help="With --live: run its paper twin at the end; the default."),
+    ] = True,
     venue: Annotated[list[str] | None, typer.Option("--venue", metavar="VENUE", help="May be repeated.")] = None,
     strategy: Strategies = None,
     param: Params = None,
@@ -96,7 +100,7 @@ def trade(
         chosen = shadowed_venue(loaded, names) if shadow else confirmed_venue(loaded, names)
 
         def run(signals: StopSignals) -> Coroutine[Any, Any, EndedRun]:
-            return run_live(loaded, chosen, limit, signals, shadow=shadow)
+            return run_live(loaded, chosen, limit, signals, "shadow" if shadow else "twinned" if twin else "alone")
 
         return _trade(run, format, log, config=config, unbegun=0)
     if replay is None:

@@ -5,6 +5,7 @@ same account.
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 
 from msgspec.structs import replace
 
@@ -35,6 +36,13 @@ class TradingAccount:
         self.groups = OrderGroups()
         self.placed = 0
         self._failing = FailingFills(self.portfolio)
+
+    def holdings(self) -> "TradingAccount":
+        """Return an account that owns the same, baskets included, and has ordered nothing."""
+        made = TradingAccount({})
+        made.portfolio, made.groups = deepcopy(self.portfolio), deepcopy(self.groups)
+        made._failing = FailingFills(made.portfolio)
+        return made
 
     def place(self, command: PlaceOrder, ts: int) -> None:
         """Add an order that is about to be sent at ``ts``; raises BrokenInvariant for an id used before."""

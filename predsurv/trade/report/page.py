@@ -13,13 +13,15 @@ from predsurv.core.num import MICROS, format_micros
 from predsurv.core.text import sanitise
 from predsurv.store.universe import iso_second
 from predsurv.trade.report.charts import Chart, Dot, Line, svg
+from predsurv.trade.report.markup import TITLE_CHARS_MAX, dollars, safe, signed, table
+from predsurv.trade.report.twin import beside_twin
 from predsurv.trade.results.ratios import fill_ratio, hit_rate, sharpe
 from predsurv.trade.results.result import MarketResult, RunResult
 from predsurv.trade.results.sampling import EquityCurve, PricePath
 from predsurv.trade.results.tally import Tally
+from predsurv.trade.runs.beside import TwinBeside
 from predsurv.trade.runs.info import RunInfo
 
-TITLE_CHARS_MAX: Final = 160
 MARKETS_MAX: Final = 500
 """Most rows of the table of markets: those that earned or lost most."""
 PRICE_CHARTS_MAX: Final = 12
@@ -54,17 +56,18 @@ polygon{stroke:none}.down.area{fill:var(--b);fill-opacity:.2}.exposure.area{fill
 
 
 class RunReport(Struct, frozen=True):
-    """What the page shows of a run: its ``fills`` in order of time, and ``state`` in words."""
+    """What the page shows of a run: its ``fills`` in order of time, ``state`` in words, and its paper ``twin``."""
 
     info: RunInfo
     state: str
     result: RunResult
     fills: Sequence[Fill]
+    twin: TwinBeside | None = None
 
 
 def page(report: RunReport) -> str:
     """Return the page as HTML."""
-    name = f"Run {_safe(report.info.run)}"
+    name = f"Run {safe(report.info.run)}"
     body = "".join(part(report) for part in _PARTS)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
@@ -77,30 +80,30 @@ def page(report: RunReport) -> str:
 def _head(report: RunReport) -> str:
     info = report.info
     what = f"{', '.join(info.strategies)} on {', '.join(info.venues)}, {info.mode}, started {iso_second(info.started)}"
-    warning = "" if info.complete else f'<p class="warn">Not complete: {_safe(report.state)}.</p>'
-    notes = "".join(f"<li>{_safe(each, 400)}</li>" for each in info.notes)
-    return f"<p>{_safe(what, 400)}</p>{warning}{f'<ul>{notes}</ul>' if notes else ''}"
+    warning = "" if info.complete else f'<p class="warn">Not complete: {safe(report.state)}.</p>'
+    notes = "".join(f"<li>{safe(each, 400)}</li>" for each in info.notes)
+    return f"<p>{safe(what, 400)}</p>{warning}{f'<ul>{notes}</ul>' if notes else ''}"
 
 
 def _facts(report: RunReport) -> str:
     result = report.result
     total, ratio = result.total, sharpe(result.curve, result.equity_start)
     facts = [
-        ("Profit", _dollars(total.profit)),
-        ("Realised", _dollars(total.realised)),
-        ("Unrealised", _dollars(total.at_bid - total.opening)),
-        ("Fees", _dollars(total.fees)),
-        ("Rebates", _dollars(total.rebates)),
-        ("Equity", _dollars(result.equity)),
-        ("Equity at mid", _dollars(result.at_mid)),
-        ("Equity at liquidation", _dollars(result.at_liquidation)),
-        ("Largest drawdown", _dollars(result.curve.drawdown)),
-        ("Turnover", _dollars(total.turnover)),
+        ("Profit", dollars(total.profit)),
+        ("Realised", dollars(total.realised)),
+        ("Unrealised", dollars(total.at_bid - total.opening)),
+        ("Fees", dollars(total.fees)),
+        ("Rebates", dollars(total.rebates)),
+        ("Equity", dollars(result.equity)),
+        ("Equity at mid", dollars(result.at_mid)),
+        ("Equity at liquidation", dollars(result.at_liquidation)),
+        ("Largest drawdown", dollars(result.curve.drawdown)),
+        ("Turnover", dollars(total.turnover)),
         ("Shares filled of ordered", _share(fill_ratio(total))),
         ("Round trips won", _share(hit_rate(total))),
         ("Time there of time asked for", f"{_hours(result.loaded)} of {_hours(result.requested)}"),
     ]
-    text = "".join(f"<div><dt>{_safe(label)}</dt><dd>{_safe(value)}</dd></div>" for label, value in facts)
+    text = "".join(f"<div><dt>{safe(label)}</dt><dd>{safe(value)}</dd></div>" for label, value in facts)
     caveat = "Too few or too equal returns for a Sharpe ratio."
     if ratio is not None:
         caveat = (
@@ -108,7 +111,7 @@ def _facts(report: RunReport) -> str:
             f"{ratio.samples} returns over {ratio.interval / 1e9:,.0f} s, taken as independent, which they are not."
         )
     sums = "Profit = realised + unrealised − fees + rebates = change in equity."
-    return f"<dl>{text}</dl><p>{sums} {_safe(caveat, 400)}</p>{_settlement(result)}{_bracket(result)}"
+    return f"<dl>{text}</dl><p>{sums} {safe(caveat, 400)}</p>{_settlement(result)}{_bracket(result)}"
 
 
 def _bracket(result: RunResult) -> str:
@@ -116,8 +119,8 @@ def _bracket(result: RunResult) -> str:
     if not result.bracket:
         return ""
     rows = "".join(
-        f'<tr><td class="l">{_safe(each.queue_model)}{" (this run)" if each.own else ""}</td>{_signed(each.profit)}'
-        f"<td>{_dollars(each.fees)}</td><td>{_dollars(each.drawdown)}</td><td>{_dollars(each.turnover)}</td>"
+        f'<tr><td class="l">{safe(each.queue_model)}{" (this run)" if each.own else ""}</td>{signed(each.profit)}'
+        f"<td>{dollars(each.fees)}</td><td>{dollars(each.drawdown)}</td><td>{dollars(each.turnover)}</td>"
         f"<td>{each.orders:,}</td><td>{each.fills:,}</td></tr>"
         for each in result.bracket
     )
@@ -125,7 +128,7 @@ def _bracket(result: RunResult) -> str:
     return (
         "<h2>By queue model</h2><p>Resting orders fill as late as can be, by the default, and as early as can be: what "
         "really fills lies between the first and the last, what it earns need not."
-        f"</p>{_table(f'<th class=l>Queue model</th>{head}', rows)}"
+        f"</p>{table(f'<th class=l>Queue model</th>{head}', rows)}"
     )
 
 
@@ -135,15 +138,15 @@ def _settlement(result: RunResult) -> str:
     if found is None:
         return ""
     what = (
-        f"{found.failed:,} fills worth {_dollars(found.failed_notional)} failed after they were matched, "
-        f"{found.open:,} worth {_dollars(found.open_notional)} are not settled yet, {found.final:,} are final."
+        f"{found.failed:,} fills worth {dollars(found.failed_notional)} failed after they were matched, "
+        f"{found.open:,} worth {dollars(found.open_notional)} are not settled yet, {found.final:,} are final."
     )
     if found.worst is not None and found.worst_all is not None:
         what += (
-            f" Had as many more failed, those that hurt most: profit {_dollars(found.worst)}; "
-            f"every one that gained: {_dollars(found.worst_all)} (a bound from below)."
+            f" Had as many more failed, those that hurt most: profit {dollars(found.worst)}; "
+            f"every one that gained: {dollars(found.worst_all)} (a bound from below)."
         )
-    return f"<p>{_safe(what, 600)}</p>"
+    return f"<p>{safe(what, 600)}</p>"
 
 
 def _equity(report: RunReport) -> str:
@@ -170,16 +173,16 @@ def _exposure(report: RunReport) -> str:
     line = Line([each / MICROS for each in curve.exposure], "exposure")
     chart = Chart(times=curve.times, lines=[line], title="Exposure", height=140, filled=True, shaded=_pauses(curve))
     rows = "".join(
-        f'<tr><td class="l q">{_safe(each.title or each.event_id)}</td><td>{each.positions}</td>'
-        + "".join(f"<td>{_dollars(value)}</td>" for value in (each.cost, each.worst, each.best, each.void))
-        + f"{_signed(each.worst_profit)}</tr>"
+        f'<tr><td class="l q">{safe(each.title or each.event_id)}</td><td>{each.positions}</td>'
+        + "".join(f"<td>{dollars(value)}</td>" for value in (each.cost, each.worst, each.best, each.void))
+        + f"{signed(each.worst_profit)}</tr>"
         for each in sorted(report.result.groups, key=lambda group: group.worst_profit)
     )
     head = "".join(
         f"<th>{name}</th>" for name in ("Positions", "Cost", "Pays at worst", "at best", "if void", "Worst profit")
     )
-    table = _table(f'<th class="l">Event</th>{head}', rows) if rows else "<p>Nothing is held at the end.</p>"
-    return f"<h2>Exposure: cost of positions and of buys that rest</h2>{svg(chart)}{table}"
+    held = table(f'<th class="l">Event</th>{head}', rows) if rows else "<p>Nothing is held at the end.</p>"
+    return f"<h2>Exposure: cost of positions and of buys that rest</h2>{svg(chart)}{held}"
 
 
 def _prices(report: RunReport) -> str:
@@ -219,7 +222,7 @@ def _price_chart(
         unit="",
         places=1,
     )
-    return f"<div><h3>{_safe(title)} (¢)</h3>{svg(chart)}</div>"
+    return f"<div><h3>{safe(title)} (¢)</h3>{svg(chart)}</div>"
 
 
 def _fill_words(fill: Fill) -> str:
@@ -249,9 +252,9 @@ def _pauses(curve: EquityCurve) -> list[tuple[int, int]]:
 
 def _strategies(report: RunReport) -> str:
     rows = "".join(
-        f'<tr><td class="l">{_safe(each.strategy)}</td>{_figures(each.tally)}</tr>' for each in report.result.strategies
+        f'<tr><td class="l">{safe(each.strategy)}</td>{_figures(each.tally)}</tr>' for each in report.result.strategies
     )
-    return f"<h2>Strategies</h2>{_table(f'<th class=l>Strategy</th>{_HEAD}', rows)}" if rows else ""
+    return f"<h2>Strategies</h2>{table(f'<th class=l>Strategy</th>{_HEAD}', rows)}" if rows else ""
 
 
 def _markets(report: RunReport) -> str:
@@ -263,7 +266,7 @@ def _markets(report: RunReport) -> str:
     if not rows:
         return "<h2>Markets</h2><p>Nothing was ordered.</p>"
     left = f"<p>{len(markets) - MARKETS_MAX} more, which earned or lost less.</p>" if len(markets) > MARKETS_MAX else ""
-    return f"<h2>Markets</h2>{_table(f'<th class=l>Market</th>{_HEAD}', rows)}{left}"
+    return f"<h2>Markets</h2>{table(f'<th class=l>Market</th>{_HEAD}', rows)}{left}"
 
 
 def _made_with(report: RunReport) -> str:
@@ -275,9 +278,9 @@ def _made_with(report: RunReport) -> str:
         (name, str(value)) for name, value in info.config.items() if name.startswith(("trading.", "risk.", "mock."))
     ]
     lines = "".join(
-        f'<tr><td class="l">{_safe(name)}</td><td class="l q">{_safe(text, 400)}</td></tr>' for name, text in rows
+        f'<tr><td class="l">{safe(name)}</td><td class="l q">{safe(text, 400)}</td></tr>' for name, text in rows
     )
-    return f"<h2>Made with</h2>{_table('<th class=l>What</th><th class=l>Value</th>', lines)}"
+    return f"<h2>Made with</h2>{table('<th class=l>What</th><th class=l>Value</th>', lines)}"
 
 
 _COLUMNS: Final = ("Profit", "Realised", "Unrealised", "Fees", "Turnover", "Orders", "Fills", "Filled", "Won")
@@ -285,30 +288,17 @@ _HEAD: Final = "".join(f"<th>{name}</th>" for name in _COLUMNS)
 
 
 def _figures(tally: Tally) -> str:
-    plain = (_dollars(tally.fees), _dollars(tally.turnover), f"{tally.orders:,}", f"{tally.fills:,}")
-    signed = "".join(map(_signed, (tally.profit, tally.realised, tally.at_bid - tally.opening)))
+    plain = (dollars(tally.fees), dollars(tally.turnover), f"{tally.orders:,}", f"{tally.fills:,}")
+    amounts = "".join(map(signed, (tally.profit, tally.realised, tally.at_bid - tally.opening)))
     shares = (_share(fill_ratio(tally)), _share(hit_rate(tally)))
-    return signed + "".join(f"<td>{each}</td>" for each in (*plain, *shares))
-
-
-def _table(head: str, rows: str) -> str:
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return amounts + "".join(f"<td>{each}</td>" for each in (*plain, *shares))
 
 
 def _link(text: str, url: str | None) -> str:
     """Return a link to the venue's page, or the text alone: only https addresses are linked."""
     if url is None or urlsplit(url).scheme != "https":
-        return _safe(text)
-    return f'<a href="{escape(sanitise(url, 500))}" rel="noopener noreferrer">{_safe(text)}</a>'
-
-
-def _signed(value: int) -> str:
-    style = ' class="bad"' if value < 0 else ' class="good"' if value > 0 else ""
-    return f"<td{style}>{_dollars(value)}</td>"
-
-
-def _dollars(value: int) -> str:
-    return f"{'−' if value < 0 else ''}${abs(value) / MICROS:,.2f}"
+        return safe(text)
+    return f'<a href="{escape(sanitise(url, 500))}" rel="noopener noreferrer">{safe(text)}</a>'
 
 
 def _share(value: float | None) -> str:
@@ -324,13 +314,10 @@ def _hours(duration: int | None) -> str:
     return f"{seconds // 60} min {seconds % 60:02} s" if seconds >= 60 else f"{seconds} s"
 
 
-def _safe(text: str, limit: int = TITLE_CHARS_MAX) -> str:
-    return escape(sanitise(text, limit))
-
-
 _PARTS: Final[tuple[Callable[[RunReport], str], ...]] = (
     _head,
     _facts,
+    lambda report: "" if report.twin is None else beside_twin(report.result, report.twin),
     _equity,
     _prices,
     _exposure,

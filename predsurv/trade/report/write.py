@@ -7,6 +7,7 @@ from predsurv.store.files import write_whole
 from predsurv.trade.journal import AccountUpdated, OrderJournal
 from predsurv.trade.report.page import RunReport, page
 from predsurv.trade.results.result import RunResult
+from predsurv.trade.runs.beside import read_twin
 from predsurv.trade.runs.folder import RunFolder
 from predsurv.trade.runs.info import JOURNAL_FILE, REPORT_FILE
 
@@ -22,5 +23,5 @@ def write_report(folder: RunFolder, result: RunResult) -> Path:
     finally:
         journal.close()
     path = folder.file(REPORT_FILE)
-    write_whole(path, page(RunReport(info, folder.state(info), result, fills)).encode())
+    write_whole(path, page(RunReport(info, folder.state(info), result, fills, read_twin(folder))).encode())
     return path

@@ -17,7 +17,7 @@ from predsurv.store.layout import NS_SECOND, RUNS, stamp_time
 from predsurv.store.locks import try_lock
 from predsurv.trade.results.result import RunResult
 from predsurv.trade.results.valuing import Mark
-from predsurv.trade.runs.info import INFO_FILE, LOCK_FILE, RESULTS_FILE, RunInfo
+from predsurv.trade.runs.info import INFO_FILE, LOCK_FILE, RESULTS_FILE, TWIN_FOLDER, RunInfo
 
 RunState = Literal["running", "complete", "incomplete", "failed", "killed", "ended without results", "unreadable"]
 
@@ -49,6 +49,11 @@ class RunFolder:
     def file(self, name: str) -> Path:
         """Return the path of one of its files."""
         return self.path / name
+
+    def twin(self) -> "RunFolder | None":
+        """Return the folder of its paper twin, None where it has none."""
+        path = self.path / TWIN_FOLDER
+        return RunFolder(path) if (path / INFO_FILE).exists() else None
 
     def info(self) -> RunInfo:
         """Return what the run was made with; raises IntegrityError when that cannot be read."""
@@ -93,6 +98,13 @@ class RunFolder:
                 return "killed" if try_lock(lock) else "running"
         except OSError:
             return "ended without results"
+
+
+def make_twin_folder(run: RunFolder) -> RunFolder:
+    """Make the folder of a run's paper twin, inside its own; raises OSError."""
+    made = run.file(TWIN_FOLDER)
+    made.mkdir(mode=PRIVATE_DIR, exist_ok=True)
+    return RunFolder(made)
 
 
 class RunRecord(Struct, frozen=True):

@@ -21,6 +21,8 @@ EVENTS_FILE: Final = "events.bin"
 MARKETS_FILE: Final = "markets.bin"
 REPORT_FILE: Final = "report.html"
 LOCK_FILE: Final = "lock"
+TWIN_FOLDER: Final = "twin"
+"""Where a live run keeps its paper twin: the same files again."""
 
 REDACTED: Final = "***"
 _LIBRARIES: Final = ("msgspec", "pyarrow", "polars", "websockets", "httpx")
