@@ -116,7 +116,7 @@ COMMANDS: Final = (
 SUBCOMMANDS: Final = {
     "runs": ("list", "show", "compare", "twin", "replay"),
     "mine": ("rank", "explain", "episodes", "tables", "totals"),
-    "export": ("hftbacktest", "release"),
+    "export": ("hftbacktest", "nautilus", "release"),
     "orders": ("cancel",),
     "keys": ("check",),
     "map": ("build", "list", "review", "score"),

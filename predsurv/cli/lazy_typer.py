@@ -6,7 +6,7 @@ Imported by ``app`` only when a command is run: importing typer is the slowest s
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
@@ -17,6 +17,9 @@ from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.streams import ending_at_once
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
+
+_WITH_VALUE: Final = ("--config", "--format")
+"""The options that take a value before the command."""
 
 
 class LazyGroup(TyperGroup):
@@ -45,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
-        raise ConfigError(f"{_flat(error.format_message())}; see '{_path(error)} --help'") from None
+        raise ConfigError(f"{_flat(error.format_message())}; see '{_path(error, arguments)} --help'") from None
     return code if isinstance(code, int) else 0
 
 
@@ -96,6 +99,18 @@ def _flat(message: str) -> str:
     return " ".join(message.replace("Value error, ", "").split()).rstrip(".")
 
 
-def _path(error: typer.TyperException) -> str:
+def _path(error: typer.TyperException, arguments: Sequence[str]) -> str:
+    """Return the command whose help says more; the parser does not say which it was for an option without its value."""
     context = getattr(error, "ctx", None)
-    return context.command_path.split(" [")[0] if context is not None else "predsurv"
+    if context is not None:
+        return str(context.command_path).split(" [")[0]
+    path, names, words = ["predsurv"], list(available()), iter(arguments)
+    for word in words:
+        if word in names:
+            path.append(word)
+            names = list(SUBCOMMANDS.get(word, ()))
+        elif word in _WITH_VALUE and len(path) == 1:
+            next(words, None)
+        elif not word.startswith("-"):
+            break
+    return " ".join(path)

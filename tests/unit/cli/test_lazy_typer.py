@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from predsurv.cli.app import main
+from predsurv.cli.completion.table import read_table
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +33,25 @@ def test_wrong_usage_is_one_line_and_exit_2(
     assert captured.out == ""
     assert says in captured.err
     assert len(captured.err.splitlines()) == 1
+
+
+def valued() -> dict[str, str]:
+    """Return an option that takes a value by the path of each command that has one."""
+    table = read_table()
+    options = {
+        path: [name for name, option in words.options.items() if option.kind != "flag"]
+        for path, words in table.commands.items()
+    }
+    return {path: names[-1] for path, names in options.items() if path and names}
+
+
+@pytest.mark.parametrize(("path", "option"), [*valued().items()])
+def test_an_option_without_its_value_leads_to_the_help_of_its_own_command(
+    path: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for before in ([], ["--config", "mine"], ["--format=json", "--format", "table"]):
+        assert main([*before, *path.split(), option]) == 2
+        assert f"see 'predsurv {path} --help'" in capsys.readouterr().err
 
 
 def test_the_help_of_a_command_names_its_options(capsys: pytest.CaptureFixture[str]) -> None:
