@@ -102,6 +102,7 @@ COMMANDS: Final = (
     CliCommand("portfolio", "Trade", "predsurv.cli.commands.portfolio", "portfolio", "Show positions, cash and profit"),
     CliCommand("orders", "Trade", "predsurv.cli.commands.orders", "orders", "Show and cancel orders of a live account"),
     CliCommand("keys", "Trade", "predsurv.cli.commands.keys", "keys", "Check the key that signs real orders"),
+    CliCommand("redeem", "Trade", "predsurv.cli.commands.redeem", "redeem", "List what can be redeemed or merged"),
     CliCommand("halt", "Trade", "predsurv.cli.commands.trade", "halt", "Stop all trading until resumed"),
     CliCommand("resume", "Trade", "predsurv.cli.commands.trade", "resume", "Allow trading again"),
     CliCommand(

@@ -298,7 +298,6 @@ SECTIONS: Final = frozenset(name.rsplit(".", depth)[0] for name in KEYS for dept
 """Every table: ``venues``, ``venues.polymarket``, ``collector`` …"""
 
 RESERVED: Final = {
-    "venues.polymarket.data_url": "for what can be redeemed",
     "scanner.concurrency": "a listing is read page by page",
 }
 """Keys that are accepted, checked and written back but have no effect yet, and why."""

@@ -90,6 +90,8 @@ async def test_the_data_api_knows_tokens_interest_and_what_is_held(
     (old,) = (await http.get(f"{base}/positions", params=user)).json()
     assert (old["asset"], old["size"]) == (row.tokens[0], 5)
     assert (await http.get(f"{base}/positions", params={**user, "redeemable": "true"})).json() == []
+    assert (await http.get(f"{base}/positions", params={**user, "mergeable": "true"})).json() == []
+    assert (await http.get(f"{base}/positions", params={**user, "offset": "1"})).json() == []
     (token,) = (await http.get(f"{base}/v2/tokens", params={"token_id": row.tokens[1]})).json()["data"]
     assert (token["opposite_token_id"], token["resolved"]) == (row.tokens[0], False)
     (interest,) = (await http.get(f"{base}/v2/oi", params={"condition_id": row.condition})).json()["data"]

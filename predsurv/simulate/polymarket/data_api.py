@@ -87,14 +87,21 @@ class DataApi:
         ]
 
     def _positions(self, query: Query, *, wrapped: bool) -> ServerResponse:
-        rows = []
-        for token, size in self._shares_of(query.get("user", [""])[0]).items():
+        rows, held = list[Json](), self._shares_of(query.get("user", [""])[0])
+        for token, size in held.items():
             found = self._catalog.by_token(token)
-            if found is not None and size:
-                rows.append((_position if wrapped else _old_position)(query["user"][0], found, size))
-        redeemable = query.get("redeemable", [""])[0]
-        rows = [row for row in rows if not redeemable or row["redeemable"] == (redeemable == "true")]
-        return self._page(rows, query) if wrapped else json_response(rows)
+            if found is None or not size:
+                continue
+            row = (_position if wrapped else _old_position)(query["user"][0], found, size)
+            other = found.row.tokens[1 - found.outcome]
+            rows.append(row | {"mergeable": not found.row.is_settled and bool(held.get(other))})
+        for name in ("redeemable", "mergeable"):
+            wanted = query.get(name, [""])[0]
+            rows = [row for row in rows if not wanted or row[name] == (wanted == "true")]
+        if wrapped:
+            return self._page(rows, query)
+        start = _number(query, "offset", 0)
+        return json_response(rows[start : start + min(_number(query, "limit", ROWS_DEFAULT), ROWS_MAX)])
 
     def _prices(self, query: Query) -> ServerResponse:
         found = self._catalog.by_token(query.get("token_id", [""])[0])

@@ -42,6 +42,14 @@ def load_signer(config: Config, environ: Mapping[str, str] | None = None) -> tup
     return key, OrderSigner(key, wallet_of(places.signature_type, places.funder, key))
 
 
+def wallet_address(config: Config, environ: Mapping[str, str] | None = None) -> str:
+    """Return the address that owns what is traded: ``funder``, else the account of the key in the environment.
+
+    Raises ConfigError where there is neither.
+    """
+    return config.venues.polymarket.funder or load_signer(config, environ)[1].maker
+
+
 async def log_in(config: Config, http: Http, clock: Clock) -> PolymarketIdentity:
     """Return who trades; raises ConfigError, SafetyError for a wrong clock, PermanentError, TransientError."""
     key, signer = load_signer(config)
