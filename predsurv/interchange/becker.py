@@ -23,7 +23,7 @@ from predsurv.core.events import CoverageReason, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.interchange.becker_tables import DatasetTables, find_tables
-from predsurv.interchange.foreign_recording import MarketRows, RecordingPart
+from predsurv.interchange.foreign_recording import ImportPart, MarketRows
 from predsurv.store.layout import NS_DAY, date_of
 
 ROWS_PER_PART: Final = 500_000
@@ -50,12 +50,12 @@ class BeckerFiles:
             raise ConfigError(f"no file of trades of {venue} in the layout of becker among the files")
         self.files: Sequence[Path] = self._tables.files
         self._only, self._since, self._until = frozenset(only), since, until
-        self._read: tuple[RecordingPart, pl.DataFrame] | None = None
+        self._read: tuple[ImportPart, pl.DataFrame] | None = None
 
-    def parts(self) -> list[RecordingPart]:
+    def parts(self) -> list[ImportPart]:
         """Return runs of whole days (UTC) of up to ``ROWS_PER_PART`` trades."""
         days = self._tables.days(self._since, self._until)
-        parts: list[RecordingPart] = []
+        parts: list[ImportPart] = []
         rows = 0
         for day, count in days:
             begin, end = max(day, self._since), min(day + NS_DAY, self._until)
@@ -69,15 +69,15 @@ class BeckerFiles:
             raise ConfigError(f"there is no trade of {self.venue} in that time")
         return parts
 
-    def _part(self, since: int, until: int) -> RecordingPart:
+    def _part(self, since: int, until: int) -> ImportPart:
         first, last = date_of(since), date_of(until - 1)
-        return RecordingPart(first if first == last else f"{first}..{last}", (), since, until)
+        return ImportPart(first if first == last else f"{first}..{last}", (), since, until)
 
-    def times(self, part: RecordingPart) -> pl.Series:
+    def times(self, part: ImportPart) -> pl.Series:
         """Return the times at which anything was traded, in any market."""
         return self._trades(part)["time"].unique().sort()
 
-    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
+    def markets(self, part: ImportPart) -> Iterator[MarketRows]:
         """Yield one market after the other."""
         rows = self._trades(part)
         self._read = None
@@ -101,7 +101,7 @@ class BeckerFiles:
         time, price, size = row["time"], Price(row["price"]), Size(row["size"])
         return Trade(key, time, time, price, size, row["side"], TradeId(row["trade_id"]))
 
-    def _trades(self, part: RecordingPart) -> pl.DataFrame:
+    def _trades(self, part: ImportPart) -> pl.DataFrame:
         if self._read is None or self._read[0] != part:
             rows, left = self._tables.trades_in(part.since, part.until)
             self.left_out.update(left)

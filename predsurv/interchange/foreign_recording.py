@@ -31,7 +31,7 @@ class MarketRows(NamedTuple):
     event_id: str = ""
 
 
-class RecordingPart(NamedTuple):
+class ImportPart(NamedTuple):
     """Files that are read together, such as an hour's or a day's; of their rows those from ``since`` to ``until``."""
 
     name: str
@@ -57,19 +57,19 @@ class ForeignRecording(Protocol):
         """The number of rows so far that were not taken, by the reason."""
         ...
 
-    def parts(self) -> Sequence[RecordingPart]:
+    def parts(self) -> Sequence[ImportPart]:
         """Return the parts in the order of time; raises IntegrityError naming a file of another layout."""
         ...
 
-    def times(self, part: RecordingPart) -> pl.Series:
+    def times(self, part: ImportPart) -> pl.Series:
         """Return the times (ns UTC) at which anything was received, ascending, each once."""
         ...
 
-    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
+    def markets(self, part: ImportPart) -> Iterator[MarketRows]:
         """Yield the markets of a part; raises IntegrityError naming the file when it is not of this layout."""
         ...
 
 
-def part_of_each(files: Sequence[Path]) -> list[RecordingPart]:
+def part_of_each(files: Sequence[Path]) -> list[ImportPart]:
     """Return each file as a part of its own."""
-    return [RecordingPart(str(path), (path,)) for path in files]
+    return [ImportPart(str(path), (path,)) for path in files]

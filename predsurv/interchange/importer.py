@@ -29,7 +29,7 @@ from predsurv.core.events import Channel, ChannelChange, CoverageReason, MarketE
 from predsurv.core.ids import InstrumentKey, MarketId
 from predsurv.core.records import Record
 from predsurv.core.text import sanitise
-from predsurv.interchange.foreign_recording import ForeignRecording, MarketRows, RecordingPart
+from predsurv.interchange.foreign_recording import ForeignRecording, ImportPart, MarketRows
 from predsurv.interchange.imported_markets import ImportedMarkets
 from predsurv.ports import Clock
 from predsurv.store.files import PRIVATE_DIR, make_dirs, write_whole
@@ -161,7 +161,7 @@ class _Import:
             dict(self._source.left_out),
         )
 
-    def _hear(self, part: RecordingPart) -> None:
+    def _hear(self, part: ImportPart) -> None:
         """Find the silences of a part, that before its first row included."""
         times = self._source.times(part)
         if times.is_empty():

@@ -18,7 +18,7 @@ from predsurv.core.errors import IntegrityError
 from predsurv.core.events import BookDelta, BookSnapshot, CoverageReason, MarketChange, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.num import Price
-from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, MarketRows, RecordingPart, part_of_each
+from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, ImportPart, MarketRows, part_of_each
 from predsurv.interchange.rows import known_price, known_size, levels, micros, require_columns
 
 _VENUE: Final = VenueName("polymarket")
@@ -56,11 +56,11 @@ class PmxtFiles:
         self.files: Sequence[Path] = sorted(files, key=lambda path: path.name)
         self._only = frozenset(only)
 
-    def parts(self) -> list[RecordingPart]:
+    def parts(self) -> list[ImportPart]:
         """Return the hours."""
         return part_of_each(self.files)
 
-    def times(self, part: RecordingPart) -> pl.Series:
+    def times(self, part: ImportPart) -> pl.Series:
         """Return the times at which anything was received, of any market."""
         (file,) = part.files
         require_columns(file, pl.read_parquet_schema(file), _COLUMNS)
@@ -69,7 +69,7 @@ class PmxtFiles:
             pl.scan_parquet(file, hive_partitioning=False).select(column * _MS).collect(engine="streaming").to_series()
         )
 
-    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
+    def markets(self, part: ImportPart) -> Iterator[MarketRows]:
         """Yield one market after the other, in the order of the file."""
         (file,) = part.files
         rest: pl.DataFrame | None = None

@@ -11,7 +11,7 @@ from predsurv.core.errors import IntegrityError
 from predsurv.core.events import BookDelta, BookSnapshot, CoverageReason, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.text import sanitise
-from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, MarketRows, RecordingPart, part_of_each
+from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, ImportPart, MarketRows, part_of_each
 from predsurv.interchange.rows import known_price, known_size, levels, micros, require_columns, time_ns
 
 COLUMNS: Final = ("time", "market", "instrument", "kind")
@@ -43,16 +43,16 @@ class TableFiles:
         self._renamed, self._only = dict(renamed), frozenset(only)
         self._read: tuple[Path, pl.DataFrame] | None = None
 
-    def parts(self) -> list[RecordingPart]:
+    def parts(self) -> list[ImportPart]:
         """Return the files."""
         return part_of_each(self.files)
 
-    def times(self, part: RecordingPart) -> pl.Series:
+    def times(self, part: ImportPart) -> pl.Series:
         """Return the times at which anything was received, of any market."""
         (file,) = part.files
         return self._rows(file)["time"].unique().sort()
 
-    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
+    def markets(self, part: ImportPart) -> Iterator[MarketRows]:
         """Yield one market after the other."""
         (file,) = part.files
         rows = self._rows(file)

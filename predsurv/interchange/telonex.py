@@ -22,7 +22,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, CoverageReason, Level,
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, Side, TradeId, VenueName
 from predsurv.core.num import Price, Size
 from predsurv.core.text import sanitise
-from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, MarketRows, RecordingPart
+from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, ImportPart, MarketRows
 from predsurv.interchange.rows import known_price, known_size, micros, require_columns
 from predsurv.store.layout import date_of
 
@@ -51,7 +51,7 @@ class TelonexFiles:
         self._silent_after, self._only = silent_after, frozenset(only)
         self._market_of: dict[Path, str] = {}
 
-    def parts(self) -> list[RecordingPart]:
+    def parts(self) -> list[ImportPart]:
         """Return the days, each with all of its files that have rows."""
         days: defaultdict[str, list[Path]] = defaultdict(list)
         for file in self.files:
@@ -63,14 +63,14 @@ class TelonexFiles:
             if head.height:
                 self._market_of[file] = str(head["market_id"][0])
                 days[date_of(head["time"][0])].append(file)
-        return [RecordingPart(day, tuple(days[day])) for day in sorted(days)]
+        return [ImportPart(day, tuple(days[day])) for day in sorted(days)]
 
-    def times(self, part: RecordingPart) -> pl.Series:
+    def times(self, part: ImportPart) -> pl.Series:
         """Return the times at which anything was received, of any market."""
         times = [_timed(file).select("time").collect(engine="streaming")["time"] for file in part.files]
         return pl.concat(times).unique().sort()
 
-    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
+    def markets(self, part: ImportPart) -> Iterator[MarketRows]:
         """Yield one market after the other."""
         by_market: defaultdict[str, list[Path]] = defaultdict(list)
         for file in part.files:

@@ -8,6 +8,7 @@ import typer
 from predsurv.api.times import to_ns
 from predsurv.cli.commands.bucket import fetch_day
 from predsurv.cli.commands.dates import span_of
+from predsurv.cli.commands.export_taxes import taxes
 from predsurv.cli.commands.venue_names import require_venue
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.render import Column, Table, say, show
@@ -162,3 +163,6 @@ def release(
     )
     show(Table("release", "Released", _RELEASE, [row]), format)
     say(f"check it with: cd {out} && sha256sum -c SHA256SUMS")
+
+
+export.command("taxes")(taxes)

@@ -2,35 +2,29 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from msgspec import Struct
 
+from predsurv.cli.commands.journals import chosen_account, no_event
 from predsurv.cli.options import ConfigFile, Format, OutputFormat
 from predsurv.cli.output.portfolio_tables import Account, portfolio_tables
 from predsurv.cli.output.render import say, show
 from predsurv.config import load
-from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError, TransientError
 from predsurv.core.ids import VenueName
-from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
-from predsurv.trade.assembly import journal_path
 from predsurv.trade.halt_flag import halt_flag
-from predsurv.trade.journal import Entry, OrderJournal
-from predsurv.trade.journal_times import last_entry_time
 from predsurv.trade.market_lists import known_markets_of
 from predsurv.trade.results.ledger import Opening, fold
 from predsurv.trade.results.measures import events_of
-from predsurv.trade.runs.folder import all_runs, last_marks
-from predsurv.trade.runs.info import JOURNAL_FILE
+from predsurv.trade.runs.folder import last_marks
 
 _REFRESH: Final = 1_000_000_000
 _CLEAR: Final = "\x1b[H\x1b[2J"
-_BACKTEST: Final = "backtest"
 
 
 class _ShownAccount(Struct, frozen=True):
@@ -40,15 +34,6 @@ class _ShownAccount(Struct, frozen=True):
     mode: str | None
     venue: str | None
     form: Format
-
-
-class _JournalRead(Struct, frozen=True):
-    """A journal as it is now; ``last``: the latest time in it (ns UTC), 0 for none."""
-
-    mode: str
-    entries: tuple[Entry, ...]
-    venues: frozenset[VenueName]
-    last: int
 
 
 def portfolio(
@@ -105,72 +90,15 @@ class _News:
 
 def _show(asked: _ShownAccount, clock: Clock, tell: Callable[[str], None]) -> None:
     data_dir, mode, venue = asked.data_dir, asked.mode, asked.venue
-    chosen = _chosen(data_dir, mode, venue, tell)
+    chosen = chosen_account(data_dir, mode, venue, tell)
     if mode is None:
         tell(f"account {chosen.mode}, the last one traded with; --mode shows another")
     halt = halt_flag(data_dir).read()
     if halt is not None:
         tell(f"trading is {halt.trading}: {halt.reason}")
-    keys = dict.fromkeys(owned.position.key for owned in fold(Opening(), chosen.entries, _nowhere).positions())
+    keys = dict.fromkeys(owned.position.key for owned in fold(Opening(), chosen.entries, no_event).positions())
     cache = known_markets_of(data_dir, keys, clock.now())
     ledger = fold(Opening(), chosen.entries, events_of(cache))
     marks = last_marks(data_dir, chosen.mode, keys)
     account = Account(chosen.mode, ledger, marks, cache, clock.now(), chosen.last)
     show(portfolio_tables(account, None if venue is None else VenueName(venue)), asked.form)
-
-
-def _nowhere(venue: object, market_id: object) -> None:
-    """Say of no market which event it belongs to."""
-
-
-def _chosen(data_dir: Path, mode: str | None, venue: str | None, tell: Callable[[str], None]) -> _JournalRead:
-    """Return the account asked for, or of those with the venue the one last traded with; raises ConfigError.
-
-    A backtest is shown only when it is named, or when nothing was traded otherwise.
-    """
-    paths = _journals(data_dir)
-    if not paths:
-        raise ConfigError(f"nothing was traded in {data_dir} yet; run 'predsurv trade --paper' first")
-    if mode is not None and mode not in paths:
-        raise ConfigError(f"no account {sanitise(mode, 40)!r}; there are {', '.join(paths)}")
-    read = _read_all(paths, tell) if mode is None else [_read(mode, paths[mode])]
-    found = [each for each in read if venue is None or venue in each.venues]
-    if not found:
-        venues = ", ".join(sorted({name for each in read for name in each.venues})) or "none yet"
-        raise ConfigError(f"nothing was traded at {sanitise(venue or '', 40)!r} with this account; venues: {venues}")
-    return max(found, key=lambda each: (not each.mode.startswith(_BACKTEST), each.last))
-
-
-def _journals(data_dir: Path) -> dict[str, Path]:
-    """Return the journals of accounts by name, and of backtests, whose accounts do not last, those of the newest."""
-    folder = journal_path(data_dir, "x").parent
-    found = {path.stem: path for path in sorted(folder.glob("*.db")) if not path.stem.startswith(_BACKTEST)}
-    for run in all_runs(data_dir):
-        if run.account.startswith(_BACKTEST) and run.file(JOURNAL_FILE).exists():
-            found[run.account] = run.file(JOURNAL_FILE)
-    return found
-
-
-def _read_all(paths: Mapping[str, Path], tell: Callable[[str], None]) -> list[_JournalRead]:
-    """Return the journals that can be read, at least one, and tell of the others."""
-    read, refused = list[_JournalRead](), list[PredsurvError]()
-    for name, path in paths.items():
-        try:
-            read.append(_read(name, path))
-        except (IntegrityError, TransientError) as error:
-            refused.append(error)
-    if not read:
-        raise refused[0]
-    for each in refused:
-        tell(f"warning: account left out: {each}")
-    return read
-
-
-def _read(name: str, path: Path) -> _JournalRead:
-    journal = OrderJournal(path, readonly=True)
-    try:
-        entries = tuple(journal.entries())
-    finally:
-        journal.close()
-    venues = fold(Opening(), entries, _nowhere).cash()
-    return _JournalRead(name, entries, frozenset(venues), last_entry_time(entries) or 0)

@@ -143,6 +143,7 @@ class Ledger:
 
     def _order(self, command: PlaceOrder) -> None:
         self._strategies[command.client_order_id] = command.strategy
+        self._portfolio.followed.add((command.key.venue, command.key.market_id))  # as the account does
         if len(self._strategies) > ORDERS_KNOWN_MAX:
             del self._strategies[next(iter(self._strategies))]
         line = self.lines[LineKey(command.strategy, command.key)]

@@ -14,7 +14,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, CoverageReason, Market
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId
 from predsurv.core.num import Price, Size
 from predsurv.interchange import importer
-from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, MarketRows, RecordingPart, part_of_each
+from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, ImportPart, MarketRows, part_of_each
 from predsurv.interchange.importer import import_recording
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout
@@ -38,15 +38,15 @@ class Rows:
         for path in self.files:
             path.write_text(repr(parts[int(path.stem)]))
 
-    def parts(self) -> list[RecordingPart]:
+    def parts(self) -> list[ImportPart]:
         return part_of_each(self.files)
 
-    def times(self, part: RecordingPart) -> pl.Series:
+    def times(self, part: ImportPart) -> pl.Series:
         (file,) = part.files
         seconds = sorted({each for rows in self.rows[int(file.stem)].values() for each in rows})
         return pl.Series([START + each * S for each in seconds], dtype=pl.Int64)
 
-    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
+    def markets(self, part: ImportPart) -> Iterator[MarketRows]:
         (file,) = part.files
         for name, seconds in self.rows[int(file.stem)].items():
             key = InstrumentKey(V, MarketId(name), InstrumentId(f"{name}-y"))
@@ -143,7 +143,7 @@ class Prints(Rows):
     books = False
     trades: CoverageReason = "polled"
 
-    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
+    def markets(self, part: ImportPart) -> Iterator[MarketRows]:
         for market in super().markets(part):
             key = InstrumentKey(V, market.market_id, market.instruments[0])
             prints = [

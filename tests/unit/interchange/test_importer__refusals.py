@@ -10,7 +10,7 @@ from predsurv.core.errors import IntegrityError, SafetyError, TransientError
 from predsurv.core.events import BookSnapshot, CoverageReason
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.interchange import importer
-from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, MarketRows, RecordingPart, part_of_each
+from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, ImportPart, MarketRows, part_of_each
 from predsurv.interchange.importer import ImportReport, import_recording
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout, data_files
@@ -38,14 +38,14 @@ class Books:
         for path, seconds in zip(self.files, parts, strict=True):
             path.write_text(repr(seconds))
 
-    def parts(self) -> list[RecordingPart]:
+    def parts(self) -> list[ImportPart]:
         return part_of_each(self.files)
 
-    def times(self, part: RecordingPart) -> pl.Series:
+    def times(self, part: ImportPart) -> pl.Series:
         (file,) = part.files
         return pl.Series([START + each * S for each in self._parts[int(file.stem)]], dtype=pl.Int64)
 
-    def markets(self, part: RecordingPart) -> Iterator[MarketRows]:
+    def markets(self, part: ImportPart) -> Iterator[MarketRows]:
         (file,) = part.files
         if self.fails_after == int(file.stem):
             raise pl.exceptions.ComputeError("a page is torn\nand more")

@@ -8,7 +8,7 @@ import pytest
 from predsurv.core.errors import IntegrityError
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, Trade
 from predsurv.interchange import pmxt
-from predsurv.interchange.foreign_recording import RecordingPart
+from predsurv.interchange.foreign_recording import ImportPart
 from predsurv.interchange.pmxt import PmxtFiles
 from tests.kit.foreign_files import HOUR, MARKET, pmxt_book, pmxt_row, write_pmxt
 
@@ -76,7 +76,7 @@ def test_another_layout_is_named(tmp_path: Path) -> None:
     path = tmp_path / "h.parquet"
     pl.DataFrame({"a": [1]}).write_parquet(path)
     with pytest.raises(IntegrityError, match=r"h\.parquet: no column timestamp_received"):
-        PmxtFiles([path]).times(RecordingPart("x", (path,)))
+        PmxtFiles([path]).times(ImportPart("x", (path,)))
 
 
 @pytest.mark.parametrize(
