@@ -111,6 +111,11 @@ def set_up(
     formatter = JsonFormatter if as_json else TextFormatter
     handler = logging.StreamHandler(target)
     handler.setFormatter(formatter(Redactor(secrets), traceback=traceback, origin=origin))
+    return send_to(handler, level)
+
+
+def send_to(handler: logging.Handler, level: int = logging.INFO) -> Callable[[], None]:
+    """Send every log record from ``level`` on to ``handler``, of libraries from WARNING on; return what undoes it."""
     root = logging.getLogger()
     before = {logger: logger.level for logger in (root, *map(logging.getLogger, _QUIET))}
     for logger in before:

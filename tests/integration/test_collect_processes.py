@@ -97,6 +97,7 @@ def test_a_signal_to_the_command_alone_ends_all_in_an_orderly_way(tmp_path: Path
     assert written == len(column(data, "deltas", "ts_recv"))
     assert "stopping: writing what was recorded" in err
     assert '"collector": "c0-2"' in err, "each log line names its process"
+    assert '"logger": "httpx"' not in err, "libraries are as quiet as in one process"
     assert not list(Layout(data).wal.glob("*.db"))
     assert_whole(data)
     owners: dict[object, set[str]] = {}

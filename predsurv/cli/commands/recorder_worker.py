@@ -1,7 +1,6 @@
 """What one of the processes of ``collect --processes`` does: record its part, and say how it goes."""
 
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from predsurv.collect.report import CollectReport
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock
 from predsurv.store import allocator
+from predsurv.telemetry.logs import send_to
 from predsurv.telemetry.monitor import Monitor
 from predsurv.telemetry.process_metrics import exposition
 
@@ -32,9 +32,7 @@ def record_part(names: Sequence[str], part: CollectorPart, duration: int | None,
     """Record ``part`` of the venues ``names`` in this process until told to stop, or for ``duration`` (ns)."""
     link = ParentLink(pipe)
     sys.stderr = cast(TextIO, LinkStderr(link))
-    root = logging.getLogger()
-    root.addHandler(LinkLogHandler(link, part.id))
-    root.setLevel(logging.INFO)
+    send_to(LinkLogHandler(link, part.id))
     allocator.limit_heaps()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the command hears it, and knows what it means
     with StopSignals().heard() as signals:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.telemetry.logs import LINE_CHARS_MAX, JsonFormatter, TextFormatter, set_up
+from predsurv.telemetry.logs import LINE_CHARS_MAX, JsonFormatter, TextFormatter, send_to, set_up
 from predsurv.telemetry.redaction import Redactor
 
 HOSTILE = "Will \x1b]0;x\x07 it\nrain?\u202e\r"
@@ -152,3 +152,19 @@ def test_a_record_of_another_process_says_itself_whose_it_is() -> None:
     logging.getLogger("predsurv.collect").info("another's", extra={"collector": "c0-2"})
     undo()
     assert [json.loads(line)["collector"] for line in stream.getvalue().splitlines()] == ["c0", "c0-2"]
+
+
+def test_libraries_below_warning_reach_no_handler() -> None:
+    seen: list[str] = []
+
+    class Seen(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(record.name)
+
+    undo = send_to(Seen())
+    logging.getLogger("httpx").info("GET an address with a key")
+    logging.getLogger("predsurv.collect").info("recording")
+    logging.getLogger("httpx").warning("retrying")
+    undo()
+    logging.getLogger("predsurv.collect").warning("afterwards")
+    assert seen == ["predsurv.collect", "httpx"]
