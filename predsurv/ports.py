@@ -10,12 +10,11 @@ from typing import Final, Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from predsurv.core.events import AccountEvent, CoverageReason, MarketEvent, VenuePhase
+from predsurv.core.events import AccountNews, CoverageReason, MarketEvent, VenuePhase
 from predsurv.core.ids import EventId, InstrumentKey, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import AccountSnapshot, Approved
-from predsurv.core.reconciliation import ReconciliationEvent
 
 
 class Clock(Protocol):
@@ -161,7 +160,7 @@ class Broker(Protocol):
         """Send a command; a refusal by the venue is an event, not an exception."""
         ...
 
-    def events(self) -> AsyncIterator[AccountEvent | ReconciliationEvent]:
+    def events(self) -> AsyncIterator[AccountNews]:
         """Yield the events of our orders, and of comparisons of the account, in order; ends when closed."""
         ...
 

@@ -392,4 +392,6 @@ AccountEvent = (
     OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | OrderUnknown | Fill | FillConfirmed | FillFailed
 )
 BrokerEvent = AccountEvent | RebatePaid | LevelConsumed
+AccountNews = AccountEvent | ReconciliationEvent | MarketResolved
+"""What is told of an account where orders are really executed, settlements included."""
 Event = MarketEvent | BrokerEvent | ReconciliationEvent | Tick

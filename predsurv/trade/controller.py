@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from predsurv.core.events import AccountEvent, Event, MarketEvent
-from predsurv.core.reconciliation import ReconciliationEvent
+from predsurv.core.events import AccountNews, Event, MarketEvent
 from predsurv.engine.step import Step
 from predsurv.trade.pipeline import TICK, EventPipeline, OnStep, PreparingBroker, RunComponents
 from predsurv.trade.reconciliation import reconcile
@@ -53,7 +52,7 @@ class TradeController:
             if not self.stopping.is_set():
                 await self.pipeline.take(MarketBatch(tuple(self._within_duration(batch))))
 
-    async def on_account_event(self, event: AccountEvent | ReconciliationEvent) -> None:
+    async def on_account_event(self, event: AccountNews) -> None:
         """Process an event of a broker."""
         async with self._lock:
             await self.pipeline.take(BrokerAnswer(event))

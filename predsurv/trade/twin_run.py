@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.core.errors import ConfigError, IntegrityError
-from predsurv.core.events import Fill, MarketEvent, Trade
+from predsurv.core.events import Fill, MarketEvent, MarketResolved, Trade
 from predsurv.core.ids import VenueName
 from predsurv.core.reconciliation import CashCorrected, PositionCorrected, TradingHeld
 from predsurv.engine.account.account import TradingAccount
@@ -115,6 +115,8 @@ def begin(account: TradingAccount, inputs: Iterator[RunInput]) -> TwinBeginning:
             held[event.venue] = event.reason
         elif isinstance(event, CashCorrected | PositionCorrected):
             account.credit(event)
+        elif isinstance(event, MarketResolved):
+            account.settle(event)
         else:
             account.apply(event)
     return TwinBeginning(account.holdings(), held, inputs)
@@ -158,6 +160,8 @@ async def _follow(controller: TradeController, engine: Engine, run: _LiveRun, in
             await pipeline.take(MarketBatch(tuple(_public(given.events, prints))))
         elif not isinstance(given, BrokerAnswer) or isinstance(given.event, TradingHeld):
             await pipeline.take(given)
+        elif isinstance(given.event, MarketResolved):
+            await pipeline.take(MarketBatch((given.event,)))
         elif isinstance(given.event, Fill):
             prints.on_fill(given.event)
     if run.info.ended is not None:

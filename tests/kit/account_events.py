@@ -3,22 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 
-from predsurv.core.events import AccountEvent, Fill
+from predsurv.core.events import AccountEvent, AccountNews, Fill, MarketResolved
 from predsurv.core.reconciliation import ReconciliationEvent
 from tests.kit.patience import PATIENCE_S
 
 Condition = Callable[[list[AccountEvent]], bool]
 
 
-async def events_until(
-    events: AsyncIterator[AccountEvent | ReconciliationEvent], condition: Condition
-) -> list[AccountEvent]:
+async def events_until(events: AsyncIterator[AccountNews], condition: Condition) -> list[AccountEvent]:
     """Return the events up to the one that satisfies ``condition``; fails after ``PATIENCE_S``."""
     received: list[AccountEvent] = []
     async with asyncio.timeout(PATIENCE_S):
         while not condition(received):
             event = await anext(events)
-            if not isinstance(event, ReconciliationEvent):
+            if not isinstance(event, ReconciliationEvent | MarketResolved):
                 received.append(event)
     return received
 

@@ -61,6 +61,8 @@ class FakeKalshi:
         self.users: list[WebSocketConnection] = []
         self.time_offset = 0
         self.requests: list[tuple[str, str]] = []
+        self.settlements: list[dict[str, Any]] = []
+        self.keys: dict[str, Any] = {"api_keys": []}
 
     @property
     def pem(self) -> str:
@@ -95,6 +97,8 @@ class FakeKalshi:
             ("GET", "/portfolio/fills"): self._fills,
             ("GET", "/portfolio/positions"): self._positions,
             ("GET", "/portfolio/balance"): self._balance,
+            ("GET", "/portfolio/settlements"): self._settlements,
+            ("GET", "/api_keys"): self._keys,
         }
         found = handlers.get((request.method, path))
         return self._of_one(request, path) if found is None else found(request)
@@ -160,6 +164,12 @@ class FakeKalshi:
         except (InvalidSignature, ValueError):
             return False
         return headers.get("kalshi-access-key") == KEY_ID
+
+    def _settlements(self, _: ServerRequest) -> ServerResponse:
+        return _json(200, {"settlements": self.settlements, "cursor": ""})
+
+    def _keys(self, _: ServerRequest) -> ServerResponse:
+        return _json(200, self.keys)
 
     def _place(self, request: ServerRequest) -> ServerResponse:
         body = json.loads(request.body)

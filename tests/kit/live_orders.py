@@ -9,12 +9,11 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.config import Config, load
-from predsurv.core.events import AccountEvent
+from predsurv.core.events import AccountNews
 from predsurv.core.ids import ClientOrderId, EventId, InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import MICROS, Price, Size
 from predsurv.core.orders import Approved, CancelOrder, PlaceOrder
-from predsurv.core.reconciliation import ReconciliationEvent
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.venues.execution.live_broker import LiveBroker
 from predsurv.venues.registry import open_account
@@ -80,7 +79,7 @@ class BrokerUnderTest:
 
     def __init__(self, broker: LiveBroker, halts: list[str]) -> None:
         self.broker, self.halts = broker, halts
-        self.told: list[AccountEvent | ReconciliationEvent] = []
+        self.told: list[AccountNews] = []
         self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(broker.requests.run())]
         self._tasks.append(asyncio.create_task(self._beat()))
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import httpx
 from msgspec.structs import replace
 
-from predsurv.core.events import AccountEvent
+from predsurv.core.events import AccountNews, MarketResolved
 from predsurv.core.ids import ClientOrderId, InstrumentId, InstrumentKey, MarketId, OrderSide, StrategyName, VenueName
 from predsurv.core.market import Market, Outcome
 from predsurv.core.num import Money, Price, Size
@@ -190,8 +190,8 @@ class RestartedTrader:
         async for event in broker.events():
             self._take(event)
 
-    def _take(self, event: AccountEvent | CashCorrected | PositionCorrected | TradingHeld) -> None:
-        if isinstance(event, TradingHeld):
+    def _take(self, event: AccountNews) -> None:
+        if isinstance(event, TradingHeld | MarketResolved):
             return
         if isinstance(event, CashCorrected | PositionCorrected):
             self.corrections.append(event)

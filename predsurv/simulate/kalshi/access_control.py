@@ -51,7 +51,7 @@ class AccessControl:
             return self._to_server_response(error_response(404))
         path = path.removeprefix(REST_PREFIX)
         has_key = "kalshi-access-key" in request.headers
-        if not signed and (has_key or path.startswith(("/account/limits", "/portfolio"))):
+        if not signed and (has_key or path.startswith(("/account/limits", "/api_keys", "/portfolio"))):
             return self._to_server_response(error_response(401))
         return self._rest(path, request)
 

@@ -261,5 +261,6 @@ _ROUTES: Final[dict[str, Callable[[KalshiMarkets, Query], RestResponse]]] = {
     "/account/endpoint_costs": lambda *_: _ok({"default_cost": 10, "endpoint_costs": []}),
     "/exchange/status": lambda markets, _: _ok(markets.trading.status()),
     "/exchange/schedule": lambda markets, _: _ok(markets.trading.schedule()),
+    "/api_keys": lambda *_: _ok({"api_keys": [], "api_key_region_expiration_ts": None}),
     "/account/limits": lambda *_: _ok({"usage_tier": "basic", "read": _BUCKET, "write": _BUCKET, "grants": []}),
 }

@@ -9,6 +9,7 @@ from predsurv.core.errors import PredsurvError, SafetyError, TransientError, lea
 from predsurv.engine.account.account import TradingAccount
 from predsurv.ports import Clock
 from predsurv.trade.live.differences import unsettled
+from predsurv.trade.live.key_expiry import KeyExpiry
 from predsurv.trade.live.reconciler import Reconciler
 from predsurv.venues.execution.live_broker import STOOD_STILL, LiveBroker
 from predsurv.venues.execution.user_channel import PrivateChannel
@@ -35,6 +36,7 @@ class LiveAccount:
         self.reconciler = Reconciler(broker, account, clock)
         self._channel = PrivateChannel(broker.account.reader, broker.holds, clock, rand)
         self._opened, self._wanted = asyncio.Event(), asyncio.Event()
+        self._expiry = KeyExpiry(self._venue, broker.account.key_expires, clock, broker.halt)
         self._alive = 0
         self.task: asyncio.Task[None] | None = None
         broker.holds.add("account", "its account was not compared with ours yet")
@@ -43,10 +45,12 @@ class LiveAccount:
     async def start(self) -> None:
         """Open everything and compare; nothing is placed before this has returned.
 
-        Raises SafetyError for an order that is not ours, PredsurvError when the venue does not answer.
+        Raises SafetyError for an order that is not ours and a key that is about to expire, PredsurvError when the venue
+        does not answer.
         """
         orders = (*self._account.orders.finished.values(), *self._account.orders.live())
         self._broker.following.adopt(each for each in orders if each.key.venue == self._venue)
+        await self._expiry.check()
         await self._stay_alive()
         self.task = asyncio.create_task(self._run(), name=f"{self._venue} account")
         opened = asyncio.create_task(self._opened.wait())
@@ -92,6 +96,7 @@ class LiveAccount:
                 group.create_task(self._live())
                 group.create_task(self._watch())
                 group.create_task(self._compare())
+                group.create_task(self._expiry.run())
         except BaseExceptionGroup as failed:
             raise leaves(failed)[0] from failed
 

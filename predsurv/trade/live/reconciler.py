@@ -4,9 +4,11 @@ The venue is right. What differs twice in a row is told, journalled as a correct
 """
 
 import logging
+from collections.abc import Iterable
 from typing import Final
 
 from predsurv.core.errors import SafetyError, TransientError
+from predsurv.core.events import MarketResolved
 from predsurv.core.ids import InstrumentKey
 from predsurv.engine.account.account import TradingAccount
 from predsurv.ports import Clock
@@ -77,6 +79,7 @@ class Reconciler:
             if following.orders.of(report) is not None:
                 following.absorb(report)
         await self._broker.requests.ask()
+        self._settle(state.settlements)
         await self._broker.settled()
         others = foreign(state, following.orders.order_ids())
         if others:
@@ -86,6 +89,14 @@ class Reconciler:
             )
         following.is_foreign = False
         return state
+
+    def _settle(self, settlements: Iterable[MarketResolved]) -> None:
+        """Tell of markets that the venue paid out and nobody has told of: their payout is a payout, no correction."""
+        portfolio = self._account.portfolio
+        for each in settlements:
+            market = (each.venue, each.market_id)
+            if market in portfolio.followed and market not in portfolio.payouts:
+                self._broker.tell(each)
 
     def _keys(self) -> set[InstrumentKey]:
         held = {each.key for each in self._account.portfolio.positions.totals() if each.key.venue == self._venue}

@@ -4,9 +4,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-from predsurv.core.events import AccountEvent, MarketEvent, MarketFact
+from predsurv.core.events import AccountNews, MarketEvent, MarketFact
 from predsurv.core.market import Market
-from predsurv.core.reconciliation import ReconciliationEvent
 
 ControlKind = Literal["halted", "reducing", "active", "shut_down"]
 
@@ -26,7 +25,7 @@ class TimePassed(Struct, frozen=True, array_like=True, gc=False, tag="time"):
 class BrokerAnswer(Struct, frozen=True, array_like=True, gc=False, tag="answer"):
     """An event of a broker that is not simulated, or of a comparison with its account."""
 
-    event: AccountEvent | ReconciliationEvent
+    event: AccountNews
 
 
 class ControlChange(Struct, frozen=True, array_like=True, gc=False, tag="control"):

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
+from predsurv.core.events import MarketResolved
 from predsurv.core.ids import InstrumentKey, OrderId, VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import Money
@@ -41,6 +42,7 @@ class AccountState(Struct, frozen=True):
 
     ``orders``: the open ones; ``trades``: those since the time that was asked for. ``positions``: of the instruments
     that were asked for, and of all others where the venue lists them. ``is_cash_free``: what rests is taken out of it.
+    ``settlements``: of markets that were paid out since that time, where the venue lists them.
     """
 
     ts: int
@@ -49,6 +51,7 @@ class AccountState(Struct, frozen=True):
     trades: tuple[TradeReport, ...]
     positions: tuple[PositionReport, ...]
     is_cash_free: bool = False
+    settlements: tuple[MarketResolved, ...] = ()
 
 
 class ExecutionGateway(Protocol):
@@ -139,6 +142,11 @@ FundsCheck = Callable[[PlaceOrder, Market], OrderRefusal | None]
 """Returns why an account, as it was read, cannot pay for an order, beside its cash and shares; None when it can."""
 
 
+async def no_expiry() -> int | None:
+    """Return None: the key of a venue where keys do not stop to trade by themselves."""
+    return None
+
+
 async def no_more_funds() -> FundsCheck:
     """Return the check of a venue where cash and shares are all that is needed."""
     return lambda _order, _market: None
@@ -149,8 +157,8 @@ class VenueAccount(Struct, frozen=True):
 
     ``in_terms_of`` turns what is told of an order into the order's own instrument. ``describe`` asks the venue for what
     can stand in the way of trading, and raises PredsurvError. ``forbid_writes`` lets nothing but reads leave from then
-    on. ``read_funds`` reads what an order needs beside cash and shares, and raises PredsurvError. ``request_levels``:
-    the room of the account's own limits.
+    on. ``read_funds`` reads what an order needs beside cash and shares, ``key_expires`` when the key stops to trade (ns
+    UTC, None for never or not stated); both raise PredsurvError. ``request_levels``: the room of the account's limits.
     """
 
     gateway: ExecutionGateway
@@ -161,4 +169,5 @@ class VenueAccount(Struct, frozen=True):
     forbid_writes: Callable[[], None]
     in_terms_of: InTermsOf = lambda report, _: report
     read_funds: Callable[[], Awaitable[FundsCheck]] = no_more_funds
+    key_expires: Callable[[], Awaitable[int | None]] = no_expiry
     request_levels: Callable[[], Mapping[str, RequestLevel]] = dict

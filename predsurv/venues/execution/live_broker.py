@@ -7,10 +7,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from predsurv.core.errors import BrokenInvariant
-from predsurv.core.events import AccountEvent, OrderRejected
+from predsurv.core.events import AccountNews, OrderRejected
 from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.orders import AccountSnapshot, Approved, CancelOrder, PlaceOrder, order_of
-from predsurv.core.reconciliation import ReconciliationEvent
 from predsurv.core.text import sanitise
 from predsurv.ports import Clock
 from predsurv.venues.execution.gateway import PreparedOrder, VenueAccount
@@ -36,14 +35,14 @@ class LiveBroker:
     def __init__(
         self, account: VenueAccount, market_of: MarketOf, clock: Clock, on_halt: Callable[[str], None]
     ) -> None:
-        self.account = account
+        self.account, self.halt = account, on_halt
         self.following = OrderFollowing(account.in_terms_of, market_of, clock, self.tell, self._on_named)
         self.holds = Holds(account.gateway.venue, clock, self.tell)
         self.requests = OrderRequests(account.gateway, self.following, self.holds, clock, on_halt)
         self._market_of, self._clock = market_of, clock
         self._beaten = clock.monotonic()
         self._prepared: dict[ClientOrderId, PreparedOrder | OrderRefusal] = {}
-        self._events: asyncio.Queue[AccountEvent | ReconciliationEvent | None] = asyncio.Queue()
+        self._events: asyncio.Queue[AccountNews | None] = asyncio.Queue()
 
     def prepare(self, command: Approved) -> OrderId | None:
         """Make and sign an order before it is journalled; return its id where that is known before it is sent."""
@@ -76,7 +75,7 @@ class LiveBroker:
         self.following.orders.add(tracked)
         self.requests.place(tracked, ready)
 
-    async def events(self) -> AsyncIterator[AccountEvent | ReconciliationEvent]:
+    async def events(self) -> AsyncIterator[AccountNews]:
         """Yield what happens to orders, and why nothing may be placed, until closed."""
         while (event := await self._events.get()) is not None:
             yield event
@@ -109,7 +108,7 @@ class LiveBroker:
             return "this process stood still; the account has to be compared first"
         return self.holds.reason
 
-    def tell(self, event: AccountEvent | ReconciliationEvent) -> None:
+    def tell(self, event: AccountNews) -> None:
         """Put an event where ``events`` yields it."""
         self._events.put_nowait(event)
 

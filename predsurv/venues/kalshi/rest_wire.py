@@ -192,6 +192,14 @@ class AccountLimits(Struct, gc=False):
     write: RateLimitRow | None = None
 
 
+class ApiKeysAnswer(Struct, gc=False):
+    """``{"api_keys":[{"api_key_id":"…","name":"…","scopes":["read","write"]}],"api_key_region_expiration_ts":1790000000}``:
+    when the attestation of where their owner is ends, which trading needs; seconds since 1970.
+    """
+
+    api_key_region_expiration_ts: int | None = None
+
+
 class ShardStatus(Struct, gc=False):
     """The state of one shard; sharding divides orders and collateral, not market data."""
 
@@ -261,6 +269,7 @@ read_listing = msgspec.json.Decoder(MarketsPage).decode
 read_fee_changes = msgspec.json.Decoder(FeeChanges).decode
 read_event_fee_changes = msgspec.json.Decoder(EventFeeChanges).decode
 read_series_answer = msgspec.json.Decoder(SeriesAnswer).decode
+read_keys = msgspec.json.Decoder(ApiKeysAnswer).decode
 read_limits = msgspec.json.Decoder(AccountLimits).decode
 read_status = msgspec.json.Decoder(ExchangeStatus).decode
 read_schedule = msgspec.json.Decoder(ScheduleAnswer).decode

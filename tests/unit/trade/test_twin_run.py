@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.core.errors import ConfigError, IntegrityError
-from predsurv.core.events import Fill
+from predsurv.core.events import Fill, MarketResolved
+from predsurv.core.ids import MarketId
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import PlaceOrder
 from predsurv.core.reconciliation import CashCorrected, PositionCorrected, TradingHeld
@@ -108,6 +109,7 @@ def test_the_account_begins_as_the_venue_had_it() -> None:
         BrokerAnswer(CashCorrected(V, START, Money(70 * MICROS), "the venue says so")),
         BrokerAnswer(PositionCorrected(YES, START, ME, shares(5), Money(2 * MICROS), "the venue says so")),
         BrokerAnswer(fill("old", 4, 50)),
+        BrokerAnswer(MarketResolved(V, MarketId("other"), START, None, ())),
         BrokerAnswer(TradingHeld(V, START, "")),
         TimePassed(START),
         BrokerAnswer(CashCorrected(V, START, Money(1), "later")),
@@ -118,5 +120,5 @@ def test_the_account_begins_as_the_venue_had_it() -> None:
     assert portfolio.positions.size_of(ME, YES) == shares(9)
     assert not begun.account.orders.live()
     assert begun.held == {V: ""}
-    assert list(begun.inputs) == inputs[5:]
+    assert list(begun.inputs) == inputs[6:]
     assert not list(begin(TradingAccount({V: Money(1)}), iter(())).inputs)

@@ -112,7 +112,12 @@ class PortfolioRoutes:
     def settlements(self, query: Query) -> RestResponse:
         """Return a page of the settlements, newest first."""
         ticker = first(query, "ticker")
-        found = [each for each in reversed(self._desk.account.settlements) if not ticker or each.ticker == ticker]
+        low, high = seconds(query, "min_ts"), seconds(query, "max_ts")
+        found = [
+            each
+            for each in reversed(self._desk.account.settlements)
+            if (not ticker or each.ticker == ticker) and low <= each.ts // _S <= high
+        ]
         return page("settlements", found, query, settlement_row)
 
     def queue_positions(self, query: Query) -> RestResponse:

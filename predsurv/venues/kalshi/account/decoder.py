@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import replace
 
 from predsurv.core.errors import WireError
-from predsurv.core.events import Unknown
+from predsurv.core.events import MarketResolved, Unknown
 from predsurv.core.ids import (
     ClientOrderId,
     InstrumentId,
@@ -23,7 +23,7 @@ from predsurv.core.ids import (
     Side,
     TradeId,
 )
-from predsurv.core.num import Money, Size, complement, parse_micros, parse_signed_micros
+from predsurv.core.num import MICROS, Money, Price, Size, complement, parse_micros, parse_signed_micros
 from predsurv.core.text import sanitise
 from predsurv.venues.account_reports import (
     AccountReport,
@@ -44,6 +44,8 @@ from predsurv.venues.kalshi.account.wire import (
     PositionBody,
     PositionsPage,
     PrivateFrame,
+    SettlementBody,
+    SettlementsPage,
     UserOrderBody,
 )
 from predsurv.venues.kalshi.market_parser import NO_SUFFIX, VENUE
@@ -54,6 +56,7 @@ ROWS_MAX: Final = 10_000
 
 _UNREADABLE: Final = (WireError, ValueError, RecursionError)
 _MS_PER_S: Final = 1_000
+_CENTS: Final = 100
 _STATES: Final[Mapping[str, ReportedState]] = {"resting": "open", "canceled": "cancelled", "executed": "filled"}
 _SIDES: Final[Mapping[Side, OrderSide]] = {"bid": "buy", "ask": "sell"}
 
@@ -103,6 +106,36 @@ def positions_page(body: bytes, ts_recv: int) -> PortfolioPage:
     """Return the markets of ``GET /portfolio/positions``; raises WireError for no page."""
     page = _decoded(body, PositionsPage)
     return _page(page.market_positions, page.cursor, _position, ts_recv)
+
+
+class SettledPage(NamedTuple):
+    """What markets paid, and the cursor of the next page, None on the last one."""
+
+    settlements: tuple[MarketResolved, ...]
+    next_cursor: str | None
+
+
+def settlements_page(body: bytes, ts_recv: int) -> SettledPage:
+    """Return the rows of ``GET /portfolio/settlements``; raises WireError for no page.
+
+    A row whose payout is not stated is left out: the cash that it brought is found by comparing.
+    """
+    page = _decoded(body, SettlementsPage)
+    if len(page.settlements) > ROWS_MAX:
+        raise WireError(f"a page of {len(page.settlements)} rows")
+    found = (_settlement(row, ts_recv) for row in page.settlements)
+    return SettledPage(tuple(each for each in found if each is not None), page.cursor or None)
+
+
+def _settlement(row: SettlementBody, ts_recv: int) -> MarketResolved | None:
+    paid = {"yes": MICROS, "no": 0}.get(row.market_result)
+    if paid is None and row.value is not None and 0 <= row.value <= _CENTS:
+        paid = row.value * (MICROS // _CENTS)
+    if paid is None:
+        return None
+    key = _key(row.ticker)
+    payouts = ((key.instrument_id, Price(paid)), (_no(key), Price(MICROS - paid)))
+    return MarketResolved(VENUE, key.market_id, ts_recv, parse_date(row.settled_time), payouts)
 
 
 def one_order(body: bytes, ts_recv: int) -> AccountReport:

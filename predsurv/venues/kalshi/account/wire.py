@@ -104,6 +104,24 @@ class PositionsPage(Struct, gc=False):
     cursor: str | None = None
 
 
+class SettlementBody(Struct, gc=False):
+    """``{"ticker":"HIGHNY-24JAN01-T60","market_result":"yes","value":100,"settled_time":"2026-11-20T15:00:00Z",…}``:
+    ``value`` is what a YES contract paid, in cents; it may be absent.
+    """
+
+    ticker: str
+    market_result: str
+    value: int | None = None
+    settled_time: str | None = None
+
+
+class SettlementsPage(Struct, gc=False):
+    """``{"settlements":[…],"cursor":""}``."""
+
+    settlements: list[SettlementBody]
+    cursor: str | None = None
+
+
 class OneOrder(Struct, gc=False):
     """``{"order":{…}}``."""
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from predsurv.core.errors import WireError
-from predsurv.core.events import Malformed
+from predsurv.core.events import Malformed, MarketResolved
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import Size
 from predsurv.ports import Clock
@@ -21,6 +21,7 @@ from predsurv.venues.kalshi.account.decoder import (
     orders_page,
     positions_page,
     read_balance,
+    settlements_page,
 )
 from predsurv.venues.kalshi.execution.session import KalshiSession
 from predsurv.venues.requests import Query
@@ -46,11 +47,13 @@ class KalshiAccountReader:
         orders = await self.orders((("status", "resting"),))
         trades = await self.fills((("min_ts", str(max(since, 0) // _S)),))
         held = await self._rows("/portfolio/positions", (), positions_page, PositionReport)
+        settled = await self.settlements(since)
         cash = await self.balance()
         reported = {each.key: each for each in held if each.size}
         for key in keys:
             reported.setdefault(key, PositionReport(key, ts, Size(0)))
-        return AccountState(ts, cash.cash, orders, trades, tuple(reported[key] for key in sorted(reported)))
+        positions = tuple(reported[key] for key in sorted(reported))
+        return AccountState(ts, cash.cash, orders, trades, positions, settlements=settled)
 
     async def orders(self, query: Query) -> tuple[OrderReport, ...]:
         """Read the orders that ``query`` selects."""
@@ -59,6 +62,19 @@ class KalshiAccountReader:
     async def fills(self, query: Query) -> tuple[TradeReport, ...]:
         """Read the fills that ``query`` selects."""
         return await self._rows("/portfolio/fills", query, fills_page, TradeReport)
+
+    async def settlements(self, since: int) -> tuple[MarketResolved, ...]:
+        """Read what markets paid since a time (ns UTC)."""
+        found = list[MarketResolved]()
+        base: Query = (("min_ts", str(max(since, 0) // _S)), ("limit", PAGE_ROWS))
+        query = base
+        for _ in range(PAGES_MAX):
+            page = settlements_page(await self._session.read("/portfolio/settlements", query), self._clock.now())
+            found += page.settlements
+            if page.next_cursor is None:
+                return tuple(found)
+            query = (*base, ("cursor", page.next_cursor))
+        raise WireError(f"/portfolio/settlements has more than {PAGES_MAX} pages")
 
     async def balance(self) -> Collateral:
         """Read the cash of the account and of its shards."""

@@ -8,6 +8,7 @@ from predsurv.core.errors import ConfigError
 from predsurv.core.num import format_micros
 from predsurv.net.http import Http, HttpLimits
 from predsurv.ports import Clock
+from predsurv.store.universe import iso_second
 from predsurv.venues.execution.gateway import AccountFact, VenueAccount
 from predsurv.venues.kalshi.account.decoder import in_terms_of
 from predsurv.venues.kalshi.auth import KEY_ID, PRIVATE_KEY, load_signer
@@ -42,15 +43,25 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
         gateway,
         reader,
         "the key's account",
-        lambda: _describe(session, reader),
+        lambda: _describe(session, reader, clock),
         http.aclose,
         http.forbid_writes,
         in_terms_of,
+        key_expires=session.key_expires,
         request_levels=session.request_levels,
     )
 
 
-async def _describe(session: KalshiSession, reader: KalshiAccountReader) -> Sequence[AccountFact]:
+def _expiry(expires: int | None, now: int) -> AccountFact:
+    name = "key may trade until"
+    if expires is None:
+        return AccountFact(name, "not stated")
+    left = max(expires - now, 0) // (3_600 * _S)
+    rest = f"{left // 24} days and {left % 24} hours from now" if expires > now else "over: renew your location there"
+    return AccountFact(name, f"{iso_second(expires)}, {rest}", expires > now)
+
+
+async def _describe(session: KalshiSession, reader: KalshiAccountReader, clock: Clock) -> Sequence[AccountFact]:
     cash = await reader.balance()
     facts = [
         AccountFact("clock", f"{session.skew // _MS} ms ahead of the venue", abs(session.skew) <= SKEW_MAX),
@@ -60,5 +71,6 @@ async def _describe(session: KalshiSession, reader: KalshiAccountReader) -> Sequ
         AccountFact(f"cash on shard {shard}", f"{format_micros(amount)} USD", amount > 0 or None)
         for shard, amount in sorted(cash.shards.items())
     ]
+    facts.append(_expiry(await session.key_expires(), clock.now()))
     facts.append(AccountFact("write limit", f"{session.writes_per_second} tokens a second, an order costs 10"))
     return facts

@@ -6,13 +6,15 @@ The only module that sends them.
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from predsurv.core.errors import PermanentError, SafetyError, TransientError
 from predsurv.net.http import Http, HttpReply, StatusError
 from predsurv.net.http_errors import http_date, retry_after
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Clock, RequestLevel
 from predsurv.venues.kalshi.auth import KEY_ID, RequestSigner
-from predsurv.venues.kalshi.rest_wire import read_limits
+from predsurv.venues.kalshi.rest_wire import read_keys, read_limits
 from predsurv.venues.requests import JSON_HEADERS, Query, VenueRequest
 
 SKEW_MAX: Final = 2_000_000_000
@@ -58,6 +60,17 @@ class KalshiSession:
         if limits.write is not None and limits.write.refill_rate:
             self.writes_per_second = limits.write.refill_rate
             self._writes = _bucket(self._clock, limits.write.refill_rate, limits.write.bucket_capacity)
+
+    async def key_expires(self) -> int | None:
+        """Return when the key stops to trade unless its owner renews where they are (ns UTC); None where not stated.
+
+        Raises TransientError. A key that may not ask is not refused for it.
+        """
+        try:
+            stated = read_keys(await self.read("/api_keys")).api_key_region_expiration_ts
+        except (PermanentError, msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        return None if stated is None else stated * _S
 
     async def send(self, request: VenueRequest) -> HttpReply:
         """Send once, and return the answer whatever its status; raises TransientError and AmbiguousError.

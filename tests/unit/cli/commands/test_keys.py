@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from predsurv.cli.app import main
+from predsurv.net.clock import SystemClock
 from predsurv.simulate.server import ServerRequest, ServerResponse, WebSocketConnection
 from predsurv.venues.polymarket.orders.exchanges import EXCHANGE_V3, NEG_RISK, STANDARD
 from tests.kit.fake_clob import FakeClob
@@ -131,3 +132,23 @@ def test_without_a_key_it_says_where_to_put_one(
 ) -> None:
     assert main(words) == 2
     assert f"no key to sign orders with: {line}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words", "verdict"),
+    [
+        (90_030, ", 1 days and 1 hours from now", "ok"),
+        (-5, ", over: renew your location there", "in the way"),
+        (None, "not stated", ""),
+    ],
+)
+def test_the_end_of_a_key_of_kalshi_is_told(
+    seconds: int | None, words: str, verdict: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = FakeKalshi()
+    fake.keys = {} if seconds is None else {"api_key_region_expiration_ts": SystemClock().now() // 10**9 + seconds}
+    with served(fake, monkeypatch):
+        facts = checked(capsys, *KALSHI, code=1 if verdict == "in the way" else 0)
+    value, found = facts["key may trade until"]
+    assert value.endswith(words)
+    assert found == verdict

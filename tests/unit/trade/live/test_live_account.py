@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from predsurv.core.errors import SafetyError
+from predsurv.core.events import MarketResolved, OrderCancelled
 from predsurv.core.num import MICROS, Money
+from predsurv.core.orders import PlaceOrder
 from predsurv.core.reconciliation import CashCorrected, TradingHeld
 from predsurv.engine.account.account import TradingAccount
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.trade.live.live_account import LiveAccount
 from tests.kit.fake_clob import FakeClob
 from tests.kit.fake_kalshi import FakeKalshi
-from tests.kit.live_orders import BrokerUnderTest, Fake, live_broker, placed, traded_at
+from tests.kit.live_orders import TICKER, BrokerUnderTest, Fake, live_broker, placed, traded_at
 from tests.kit.patience import until
 
 VENUES = pytest.mark.parametrize("make", [FakeClob, FakeKalshi])
@@ -114,3 +116,32 @@ async def test_a_venue_that_takes_no_sign_of_life_gets_no_orders(
         await until(lambda: not under_test.broker.holds.reason)
         monkeypatch.setattr(fake, "_is_proved", lambda _: False)
         await until(lambda: "sign of life" in under_test.broker.holds.reason)
+
+
+async def test_a_key_that_is_about_to_expire_trades_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeKalshi()
+    fake.keys = {"api_keys": [], "api_key_region_expiration_ts": SystemClock().now() // 10**9 + 60}
+    async with looked_after(tmp_path, fake, monkeypatch) as (account, under_test):
+        with pytest.raises(SafetyError, match="the key stops to trade in 0 minutes"):
+            await account.start()
+        assert under_test.broker.holds.reason
+
+
+async def test_what_the_venue_paid_out_is_a_settlement_and_no_correction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeKalshi()
+    async with looked_after(tmp_path, fake, monkeypatch) as (account, under_test):
+        order = placed(fake)
+        assert isinstance(order.command, PlaceOrder)
+        account._account.place(order.command, order.ts)  # it is followed from then on
+        account._account.apply(OrderCancelled(order.command.key, order.ts, order.command.client_order_id, "gone"))
+        fake.settlements = [
+            {"ticker": TICKER, "market_result": "yes", "value": 100, "settled_time": "2026-11-20T15:00:00Z"},
+            {"ticker": "KXOTHER-1", "market_result": "no"},
+        ]
+        await account.start()
+        await until(lambda: under_test.count(MarketResolved) > 0)
+        (told,) = (each for each in under_test.told if isinstance(each, MarketResolved))
+        assert (told.market_id, dict(told.payouts)) == (TICKER, {TICKER: 1_000_000, f"{TICKER}:no": 0})
+        assert not under_test.count(CashCorrected)

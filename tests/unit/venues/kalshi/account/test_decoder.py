@@ -21,6 +21,7 @@ from predsurv.venues.kalshi.account.decoder import (
     orders_page,
     positions_page,
     read_balance,
+    settlements_page,
 )
 from tests.kit.payloads import RECORDED, required
 
@@ -257,3 +258,32 @@ def test_hostile_frames_are_errors_as_data(frame: bytes) -> None:
 def test_a_field_of_any_value_never_raises(fill_fields: dict[str, Any], order_fields: dict[str, Any]) -> None:
     decoded("fill", fill(**fill_fields))
     decoded("user_order", order(**order_fields))
+
+
+@pytest.mark.parametrize(
+    ("row", "payouts"),
+    [
+        ({"market_result": "yes"}, (1_000_000, 0)),
+        ({"market_result": "no", "value": 0}, (0, 1_000_000)),
+        ({"market_result": "scalar", "value": 37}, (370_000, 630_000)),
+    ],
+)
+def test_a_settlement_pays_what_the_venue_states(row: dict[str, Any], payouts: tuple[int, int]) -> None:
+    body = json.dumps({"settlements": [row | {"ticker": TICKER, "settled_time": "2026-11-20T15:00:00Z"}]}).encode()
+    (found,) = settlements_page(body, NOW).settlements
+    assert found.market_id == TICKER
+    assert found.payouts == ((TICKER, payouts[0]), (f"{TICKER}:no", payouts[1]))
+    assert found.ts_venue == 1_795_186_800_000_000_000
+
+
+@pytest.mark.parametrize("row", [{"market_result": "scalar"}, {"market_result": "later", "value": 101}])
+def test_a_settlement_that_does_not_say_what_it_pays_is_left_to_the_comparison(row: dict[str, Any]) -> None:
+    body = json.dumps({"settlements": [row | {"ticker": TICKER}], "cursor": "more"}).encode()
+    assert settlements_page(body, NOW) == ((), "more")
+
+
+def test_what_is_no_page_of_settlements_is_refused() -> None:
+    rows = [{"ticker": TICKER, "market_result": "yes"}] * (ROWS_MAX + 1)
+    for body in (b"{}", b"[", json.dumps({"settlements": rows}).encode()):
+        with pytest.raises(WireError):
+            settlements_page(body, NOW)

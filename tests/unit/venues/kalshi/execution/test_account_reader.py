@@ -38,12 +38,25 @@ async def test_an_account_has_a_position_of_everything_that_was_asked_for() -> N
         orders(ORDER),
         Answer(b'{"fills":[],"cursor":""}'),
         Answer(json.dumps(held | {"cursor": ""}).encode()),
+        Answer(b'{"settlements":[{"ticker":"KX-A","market_result":"no"}],"cursor":""}'),
         Answer(b'{"balance":1250,"balance_dollars":"12.50"}'),
     )
     state = await account.reader.account(3_500_000_000, [key("KX-Z"), key("KX-A")])
     assert [(each.key.market_id, each.size) for each in state.positions] == [("KX-A", 5 * MICROS), ("KX-Z", 0)]
     assert (state.cash, len(state.orders), state.trades) == (12_500_000, 1, ())
+    assert [(each.market_id, each.payouts[0][1]) for each in state.settlements] == [("KX-A", 0)]
     assert "min_ts=3&" in account.server.paths()[1]
+    assert "/portfolio/settlements?min_ts=3&" in account.server.paths()[3]
+
+
+async def test_every_page_of_settlements_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = '{"settlements":[{"ticker":"%s","market_result":"yes"}],"cursor":"%s"}'
+    account = kalshi_account(Answer((page % ("KX-A", "next")).encode()), Answer((page % ("KX-B", "")).encode()))
+    assert [each.market_id for each in await account.reader.settlements(0)] == ["KX-A", "KX-B"]
+    assert account.server.paths()[1].endswith("cursor=next")
+    monkeypatch.setattr(account_reader, "PAGES_MAX", 2)
+    with pytest.raises(WireError, match="/portfolio/settlements has more than 2 pages"):
+        await kalshi_account(Answer((page % ("KX-A", "next")).encode())).reader.settlements(0)
 
 
 async def test_every_page_is_read() -> None:

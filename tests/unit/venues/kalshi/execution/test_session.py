@@ -84,3 +84,20 @@ async def test_nothing_is_sent_for_as_long_as_the_venue_asks(headers: dict[str, 
 async def test_a_venue_that_is_down_leaves_no_doubt_about_orders(answer: Answer) -> None:
     with pytest.raises(TransientError):
         await kalshi_account(answer).session.log_in()
+
+
+@pytest.mark.parametrize(
+    ("answer", "expires"),
+    [
+        (Answer(b'{"api_keys":[],"api_key_region_expiration_ts":1790000000}'), 1_790_000_000 * 10**9),
+        (Answer(b'{"api_keys":[],"api_key_region_expiration_ts":null}'), None),
+        (Answer(b'{"api_keys":[]}'), None),
+        (Answer(b"[]"), None),
+        (Answer(b"{}", 403), None),
+        (Answer(b"{}", 404), None),
+    ],
+)
+async def test_a_key_expires_when_the_venue_says_so(answer: Answer, expires: int | None) -> None:
+    account = kalshi_account(answer)
+    assert await account.session.key_expires() == expires
+    assert account.server.paths() == ["/trade-api/v2/api_keys"]
