@@ -8,11 +8,13 @@ from typing import Any
 import setuptools
 
 _LINK_INTO_THE_SOURCES = re.compile(r"\[([^\]]+)\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)")
+_PICTURE_OF_THE_SOURCES = re.compile(r"!\[[^\]]*\]\((?!https?:)[^)]+\)\n\n")
 
 
 def description() -> str:
-    """Return the README; links into the sources, dead on an index, tell the place in the source distribution."""
+    """Return the README without its pictures; links into the sources, dead on an index, tell the place in the sdist."""
     text = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
+    text = _PICTURE_OF_THE_SOURCES.sub("", text)
     return _LINK_INTO_THE_SOURCES.sub(lambda found: _named(found[1], found[2]), text)
 
 

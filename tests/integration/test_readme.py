@@ -1,4 +1,4 @@
-"""What the README tells a reader to type works on what the program wrote."""
+"""What README and the pages that it leads to first tell a reader to type works on what the program wrote."""
 
 import os
 import re
@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from predsurv.cli.command_table import available
+from tests.kit import screencast
 from tests.kit.patience import PATIENCE_S, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
-SNIPPETS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-COMMANDS = sorted(
-    set(re.findall(r"^predsurv ([a-z]+)", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE))
+README, READING, LISTED = (
+    (ROOT / name).read_text(encoding="utf-8")
+    for name in ("README.md", "docs/reading-recordings.md", "docs/commands.md")
 )
+SNIPPETS = re.findall(r"```python\n(.*?)```", READING, re.DOTALL)
+COMMANDS = sorted(set(re.findall(r"^predsurv ([a-z]+)", README + LISTED, re.MULTILINE)))
 
 
 def predsurv(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -63,6 +67,17 @@ def test_a_reader_snippet_prints_rows(recorded: Path, number: int) -> None:
 def test_there_are_snippets_for_both_readers() -> None:
     assert any("duckdb" in snippet for snippet in SNIPPETS)
     assert any("scan_parquet" in snippet for snippet in SNIPPETS)
+
+
+def test_the_readme_fits_a_screen_or_two_and_names_every_command() -> None:
+    (table,) = re.findall(r"^\| set up.*?\n\n", README, re.MULTILINE | re.DOTALL)
+    assert set(re.findall(r"`([a-z]+)`", table)) == set(available())
+    assert len(README.splitlines()) <= 80
+    assert all((ROOT / image).is_file() for image in re.findall(r"!\[[^]]*\]\(([^)]*)\)", README))
+
+
+def test_the_picture_of_the_terminal_is_drawn_from_its_recording() -> None:
+    assert screencast.SVG.read_text(encoding="utf-8") == screencast.draw(screencast.read_cast(screencast.CAST))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
