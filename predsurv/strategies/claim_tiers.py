@@ -34,6 +34,7 @@ _BOOKS_MAX: Final = 4_096
 _SHARES_MAX: Final = 65_536
 """Prices of which the fee is known; with that many all are worked out again."""
 
+_SIDES: Final[tuple[OrderSide, OrderSide]] = ("buy", "sell")
 _DAY: Final = 86_400 * 1_000_000_000
 
 
@@ -169,6 +170,11 @@ def allowed(market: Market, side: OrderSide, price: Price, size: Size) -> bool:
     if not size_allowed(market, price, size, side=side, rests=False):
         return False
     return side == "sell" or buys_enough(market, price, size)
+
+
+def may_be_allowed(market: Market, size: Size) -> bool:
+    """Return whether the venue takes an order of ``size`` that only takes, at any price up to a dollar."""
+    return any(allowed(market, side, Price(MICROS), size) for side in _SIDES)
 
 
 def fee_share(fee: FeeSchedule, price: Price, side: OrderSide) -> int:

@@ -14,8 +14,8 @@ from predsurv.core.num import MICROS, Size, notional, notional_up
 from predsurv.state.view import View
 from predsurv.strategies.arbitrage_params import ArbitrageParams
 from predsurv.strategies.certificate import Certificate, certify, trade_cost
-from predsurv.strategies.claim_tiers import LEVELS, LOT, ClaimTiers, KnownTiers, allowed, claim_tiers
-from predsurv.strategies.claims import ClaimGroup, held
+from predsurv.strategies.claim_tiers import LEVELS, LOT, ClaimTiers, KnownTiers, allowed, claim_tiers, may_be_allowed
+from predsurv.strategies.claims import ClaimGroup, held, net_held
 from predsurv.strategies.set_plan import PlannedOrder, SetSearch, best_level, capped, orders_at, without
 
 RESERVE: Final = 10_000
@@ -66,11 +66,29 @@ def rebalancing_orders(
     """
     if not any(held(key, view) for key in group.instruments()):
         return ()  # no set to complete, nothing to sell, and no pair of yes and no earns a dollar
+    if _is_too_small(group, view):
+        return ()
     terms = replace(params.terms(may_buy=may_buy), annual_return=0)
     claims = tuple(claim_tiers(claim, view, terms, known) for claim in group.claims)
     search = without(SetSearch(claims, group.exhaustive), frozenset(group.instruments()) - keys)
     trade = best_trade(group, view, search, completing=True)
     return () if trade is None or trade.certificate.gain <= 0 else trade.orders
+
+
+def _is_too_small(group: ClaimGroup, view: View) -> bool:
+    """Return whether venues take no order that completes sets or sells what is in none, whatever the books offer.
+
+    Such an order is for the difference between a claim and the one held most, or least, at most. What partial fills
+    leave is often less than the smallest order, and is looked at again and again until the markets settle.
+    """
+    nets = [net_held(claim, view) for claim in group.claims]
+    level, highest = (each if group.exhaustive else min(each, 0) for each in (min(nets), max(nets)))
+    for claim, net in zip(group.claims, nets, strict=True):
+        size = Size(max(-(-(highest - net) // LOT) * LOT, net - level))
+        markets = (view.market(source.yes.venue, source.yes.market_id) for source in claim.sources)
+        if any(market is not None and may_be_allowed(market, size) for market in markets):
+            return False
+    return True
 
 
 def accepted(trade: SetTrade, view: View, params: ArbitrageParams) -> bool:
@@ -117,18 +135,18 @@ def _first_sale(claim: ClaimTiers) -> int:
 
 def _within_means(group: ClaimGroup, view: View, params: ArbitrageParams, search: SetSearch) -> SetTrade | None:
     """Return the best trade that can be paid: all of it, or cut to the most shares that money is there for."""
-    trade = best_trade(group, view, search)
-    if trade is None or affordable(trade.orders, view, params.cost_max):
-        return trade
-    low, high, best = 0, largest(trade.orders) // LOT, None
+    orders = _best_orders(view, search)
+    if not orders or affordable(orders, view, params.cost_max):
+        return _proved(group, view, orders)
+    low, high, best = 0, largest(orders) // LOT, None
     while high - low > 1:
         middle = (low + high) // 2
-        trade = best_trade(group, view, capped(search, middle * LOT))
-        if trade is None or affordable(trade.orders, view, params.cost_max):
-            low, best = middle, trade or best
+        orders = _best_orders(view, capped(search, middle * LOT))
+        if not orders or affordable(orders, view, params.cost_max):
+            low, best = middle, orders or best
         else:
             high = middle
-    return best
+    return _proved(group, view, best)
 
 
 def best_trade(group: ClaimGroup, view: View, search: SetSearch, *, completing: bool = False) -> SetTrade | None:
@@ -136,6 +154,14 @@ def best_trade(group: ClaimGroup, view: View, search: SetSearch, *, completing: 
 
     ``completing``: between what is held of every claim and of any; no further sets.
     """
+    return _proved(group, view, _best_orders(view, search, completing=completing))
+
+
+def _proved(group: ClaimGroup, view: View, orders: tuple[PlannedOrder, ...] | None) -> SetTrade | None:
+    return SetTrade(orders, certify(group, orders, view)) if orders else None
+
+
+def _best_orders(view: View, search: SetSearch, *, completing: bool = False) -> tuple[PlannedOrder, ...] | None:
     while True:
         level = best_level(search)
         if completing:
@@ -145,7 +171,7 @@ def best_trade(group: ClaimGroup, view: View, search: SetSearch, *, completing: 
             return None
         small = frozenset(order.key for order in orders if not _allowed(order, view))
         if not small:
-            return SetTrade(orders, certify(group, orders, view))
+            return orders
         search = without(search, small)
 
 

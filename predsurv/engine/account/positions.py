@@ -3,19 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from msgspec import Struct
-
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.num import ZERO_MONEY, Money, Size
 from predsurv.core.orders import Position
 
-
-class _Holding(Struct, frozen=True):
-    size: int
-    cost: int
-
-
-_NONE: Final[dict[StrategyName, _Holding]] = {}
+_NONE: Final[dict[StrategyName, Position]] = {}
 
 
 class Positions:
@@ -26,7 +18,7 @@ class Positions:
 
     def __init__(self) -> None:
         self.cost = ZERO_MONEY
-        self._holdings: dict[InstrumentKey, dict[StrategyName, _Holding]] = {}
+        self._holdings: dict[InstrumentKey, dict[StrategyName, Position]] = {}
         self._totals: tuple[Position, ...] | None = None  # until anything changes
 
     def put(self, strategy: StrategyName, key: InstrumentKey, size: Size, cost: Money) -> None:
@@ -36,7 +28,7 @@ class Positions:
         before = holdings.get(strategy)
         self.cost = Money(self.cost + (cost if size else 0) - (0 if before is None else before.cost))
         if size:
-            self._holdings.setdefault(key, {})[strategy] = _Holding(size, cost)
+            self._holdings.setdefault(key, {})[strategy] = Position(key, size, cost)
             return
         if before is not None:
             del holdings[strategy]
@@ -45,8 +37,7 @@ class Positions:
 
     def get(self, strategy: StrategyName, key: InstrumentKey) -> Position | None:
         """Return the strategy's position in an instrument, None when it holds nothing."""
-        holding = self._holdings.get(key, _NONE).get(strategy)
-        return None if holding is None else Position(key, Size(holding.size), Money(holding.cost))
+        return self._holdings.get(key, _NONE).get(strategy)
 
     def of(self, strategy: StrategyName) -> tuple[Position, ...]:
         """Return everything a strategy holds, instruments in the order they were first bought."""
@@ -68,8 +59,7 @@ class Positions:
 
     def by_strategy(self, key: InstrumentKey) -> tuple[tuple[StrategyName, Position], ...]:
         """Return every strategy's position in one instrument, first buyer first."""
-        holdings = self._holdings.get(key, _NONE)
-        return tuple((name, Position(key, Size(each.size), Money(each.cost))) for name, each in holdings.items())
+        return tuple(self._holdings.get(key, _NONE).items())
 
     def all(self) -> Iterator[tuple[StrategyName, Position]]:
         """Yield every strategy's positions, instruments in the order they were first bought."""
