@@ -122,7 +122,10 @@ class CollectorConfig(Struct, frozen=True, kw_only=True):
 
 
 class StorageConfig(Struct, frozen=True, kw_only=True):
-    """Snapshots, sealing, compaction and retention; times in ns, ``max_age`` and ``max_bytes`` 0 mean no limit."""
+    """Snapshots, sealing, compaction, retention and what backtests keep decoded; times in ns.
+
+    ``max_age`` and ``max_bytes`` 0 mean no limit, ``replay_cache`` (bytes) 0 that nothing is kept decoded.
+    """
 
     top_levels: Annotated[int, Meta(ge=1, le=100)] = 10
     snapshot_interval: Annotated[int, DurationType(0, H)] = S
@@ -134,6 +137,7 @@ class StorageConfig(Struct, frozen=True, kw_only=True):
     compact: bool = True
     max_age: Annotated[int, DurationType(0, 3_650 * 24 * H)] = 0
     max_bytes: Annotated[int, BytesType(0, 900 * 10**12)] = 0
+    replay_cache: Annotated[int, BytesType(0, 900 * 10**12)] = 4_000_000_000
 
 
 class ObjectStoreConfig(Struct, frozen=True, kw_only=True):

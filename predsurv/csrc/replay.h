@@ -137,7 +137,7 @@ int concerns_place(const Instrument *instrument, int side, int64_t price);
 int events_prepare(void);
 PyObject *event_taken(Replay *self, Cursor *cursor);
 PyObject *trade_of(const Replay *self, const Rows *rows, const Row *row);
-PyObject *delta_of(const Replay *self, const Row *row);
+PyObject *delta_of(const Replay *self, const Rows *rows, const Row *row);
 PyObject *taker_text(int sells);
 int state_follow(Replay *self, Instrument *instrument, const Row *row);
 

@@ -48,10 +48,10 @@ static PyObject *made_of(PyTypeObject *type, PyObject **values, Py_ssize_t count
 
 PyObject *taker_text(int sells) { return takers[sells]; }
 
-PyObject *delta_of(const Replay *self, const Row *row)
+PyObject *delta_of(const Replay *self, const Rows *rows, const Row *row)
 {
     PyObject *values[] = {
-        Py_NewRef(self->instruments[row->instrument].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
+        Py_NewRef(self->instruments[row_instrument(rows, row)].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
         PyLong_FromLong(row->epoch), maybe(row->seq), Py_NewRef(texts[row->side == SIDE_ASK]),
         PyLong_FromLong(row->price), PyLong_FromLongLong(row->size),
     };
@@ -62,7 +62,7 @@ PyObject *trade_of(const Replay *self, const Rows *rows, const Row *row)
 {
     PyObject *taker = row->side == SIDE_NONE ? Py_None : takers[row->side == SIDE_ASK];
     PyObject *values[] = {
-        Py_NewRef(self->instruments[row->instrument].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
+        Py_NewRef(self->instruments[row_instrument(rows, row)].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
         PyLong_FromLong(row->price), PyLong_FromLongLong(row->size), Py_NewRef(taker),
         Py_NewRef(PyList_GET_ITEM(rows->trade_ids, row->seq)),
     };
@@ -74,7 +74,7 @@ static PyObject *side_of(const Rows *rows, Py_ssize_t first, Py_ssize_t count, i
 {
     PyObject *levels = PyList_New(0);
     for (Py_ssize_t i = 0; levels != NULL && i < count; i++) {
-        const Row *row = &rows->rows[rows->order[first + i]];
+        const Row *row = rows_at(rows, first + i);
         if ((row->side == SIDE_ASK) != side)
             continue;
         PyObject *level = Py_BuildValue("(iL)", (int)row->price, (long long)row->size);
@@ -90,10 +90,10 @@ static PyObject *side_of(const Rows *rows, Py_ssize_t first, Py_ssize_t count, i
 static PyObject *snapshot_taken(const Replay *self, Rows *rows, const Row *row)
 {
     Py_ssize_t first = ++rows->at;
-    while (rows->at < rows->count && rows->rows[rows->order[rows->at]].kind == ROW_LEVEL)
+    while (rows->at < rows->count && rows_at(rows, rows->at)->kind == ROW_LEVEL)
         rows->at++;
     PyObject *values[] = {
-        Py_NewRef(self->instruments[row->instrument].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
+        Py_NewRef(self->instruments[row_instrument(rows, row)].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
         PyLong_FromLong(row->epoch), maybe(row->seq), side_of(rows, first, rows->at - first, 0),
         side_of(rows, first, rows->at - first, 1),
     };
@@ -111,7 +111,7 @@ PyObject *event_taken(Replay *self, Cursor *cursor)
     if (row->kind == ROW_CLEAR)
         return snapshot_taken(self, cursor->rows, row);
     cursor->rows->at++;
-    return row->kind == ROW_TRADE ? trade_of(self, cursor->rows, row) : delta_of(self, row);
+    return row->kind == ROW_TRADE ? trade_of(self, cursor->rows, row) : delta_of(self, cursor->rows, row);
 }
 
 static int put(PyObject *object, Py_ssize_t offset, int64_t value)

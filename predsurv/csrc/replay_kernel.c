@@ -118,7 +118,7 @@ static int fold_change(Replay *self, Rows *rows, const Row *row, Instrument *ins
         stamp_book(book, row);
     }
     folded(self, rows, row, 1);
-    return wanted || observed ? show_event(self, delta_of(self, row), prices, wanted, observed) : 1;
+    return wanted || observed ? show_event(self, delta_of(self, rows, row), prices, wanted, observed) : 1;
 }
 
 static int fold_whole_book(Replay *self, Rows *rows, const Row *row, Instrument *instrument)
@@ -162,9 +162,9 @@ static int fold_trade(Replay *self, Rows *rows, const Row *row, Instrument *inst
 static int fold_row(Replay *self, Rows *rows)
 {
     const Row *row = rows_next(rows);
-    Instrument *instrument = &self->instruments[row->instrument];
+    Instrument *instrument = &self->instruments[row_instrument(rows, row)];
     if (rows->at + 8 < rows->count)
-        __builtin_prefetch(&rows->rows[rows->order[rows->at + 8]]);
+        __builtin_prefetch(rows_at(rows, rows->at + 8));
     if (row->kind == ROW_LEVEL) { /* of no book: nobody hears of it */
         rows->at++;
         return 1;
@@ -240,9 +240,9 @@ PyObject *replay_take(Replay *self, PyObject *Py_UNUSED(ignored))
     }
     if (next->rows != NULL) {
         const Row *row = rows_next(next->rows);
-        self->touched = row->instrument;
+        self->touched = row_instrument(next->rows, row);
         if (row->kind == ROW_CLEAR)
-            self->instruments[row->instrument].gapped = 0;
+            self->instruments[self->touched].gapped = 0;
     }
     PyObject *event = event_taken(self, next);
     self->next = NULL;

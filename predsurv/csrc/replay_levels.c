@@ -51,8 +51,8 @@ void groups_follow(Replay *self, Instrument *instrument)
 static Py_ssize_t count_levels(const Rows *rows, Py_ssize_t counts[2])
 {
     Py_ssize_t at = rows->at + 1;
-    for (; at < rows->count && rows->rows[rows->order[at]].kind == ROW_LEVEL; at++)
-        counts[rows->rows[rows->order[at]].side == SIDE_ASK]++;
+    for (; at < rows->count && rows_at(rows, at)->kind == ROW_LEVEL; at++)
+        counts[rows_at(rows, at)->side == SIDE_ASK]++;
     return at - rows->at;
 }
 
@@ -74,7 +74,7 @@ int spare_take(Replay *self, const Rows *rows)
         self->spare[side].room = counts[side] + 8;
     }
     for (Py_ssize_t i = 1; i < taken; i++) {
-        const Row *row = &rows->rows[rows->order[rows->at + i]];
+        const Row *row = rows_at(rows, rows->at + i);
         int side = row->side == SIDE_ASK;
         Rung *rung = &self->spare[side].rungs[--left[side]];
         *rung = (Rung){side ? -(int64_t)row->price : row->price, row->size};

@@ -131,7 +131,7 @@ static PyObject *replay_group(Replay *self, PyObject *args)
 static PyObject *replay_add_cursor(Replay *self, PyObject *given)
 {
     int rows = Py_IS_TYPE(given, &rows_type);
-    if ((!rows && !PyList_Check(given)) || (rows && ((Rows *)given)->order == NULL)
+    if ((!rows && !PyList_Check(given)) || (rows && !rows_ready((Rows *)given))
         || self->cursor_count == CURSORS_MAX) {
         PyErr_SetString(PyExc_TypeError, "sorted rows or a list of events, and not too many of them");
         return NULL;

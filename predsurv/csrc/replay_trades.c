@@ -133,7 +133,7 @@ static PyObject *identity_of(const Replay *self, const Instrument *instrument, c
 /* Let every broker remember a trade. -1 with an exception. */
 int trade_note(Replay *self, const Rows *rows, const Row *row)
 {
-    const Instrument *instrument = &self->instruments[row->instrument];
+    const Instrument *instrument = &self->instruments[row_instrument(rows, row)];
     PyObject *key = instrument->key;
     PyObject *ts_venue = row->ts_venue == ABSENT ? Py_NewRef(Py_None) : PyLong_FromLongLong(row->ts_venue);
     PyObject *entry = ts_venue == NULL ? NULL : entry_of(key, PyList_GET_ITEM(rows->trade_ids, row->seq), ts_venue);

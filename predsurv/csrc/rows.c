@@ -159,7 +159,7 @@ static PyObject *rows_add(Rows *self, PyObject *args)
         return NULL;
     int trades = ids != Py_None;
     Py_ssize_t wanted = trades ? TRADE_COLUMNS : BOOK_COLUMNS, taken = 0;
-    if (PyTuple_GET_SIZE(columns) != wanted || count < 0 || self->order != NULL
+    if (PyTuple_GET_SIZE(columns) != wanted || count < 0 || rows_ready(self)
         || (trades && (!PyList_Check(ids) || PyList_GET_SIZE(ids) != count))) {
         PyErr_SetString(PyExc_ValueError, "these are not the columns of rows that can still be added");
         return NULL;
@@ -179,7 +179,7 @@ static PyObject *rows_add(Rows *self, PyObject *args)
 
 static PyObject *rows_horizon(Rows *self, PyObject *Py_UNUSED(ignored))
 {
-    const Row *row = self->order == NULL ? NULL : rows_next(self);
+    const Row *row = rows_ready(self) ? rows_next(self) : NULL;
     return row == NULL ? Py_NewRef(Py_None) : PyLong_FromLongLong(row->ts);
 }
 
@@ -187,8 +187,11 @@ static Py_ssize_t rows_length(Rows *self) { return self->count; }
 
 static void rows_dealloc(Rows *self)
 {
-    PyMem_RawFree(self->rows);
+    if (self->mapped.obj == NULL)
+        PyMem_RawFree(self->rows);
+    PyBuffer_Release(&self->mapped);
     PyMem_RawFree(self->order);
+    PyMem_RawFree(self->numbers);
     Py_CLEAR(self->trade_ids);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
@@ -197,6 +200,9 @@ static PyMethodDef rows_methods[] = {
     {"add", (PyCFunction)rows_add, METH_VARARGS, "Add the rows of a batch of columns."},
     {"sort", (PyCFunction)rows_sort, METH_NOARGS, "Put the rows in order of reception; none can be added any more."},
     {"time", (PyCFunction)rows_horizon, METH_NOARGS, "Return the time of the next row, None when all were taken."},
+    {"pack", (PyCFunction)rows_pack, METH_VARARGS, "Return some of the rows in order, as ``map`` takes them."},
+    {"sums", (PyCFunction)rows_sums, METH_NOARGS, "Return the sums over what was packed from the first row on."},
+    {"map", (PyCFunction)rows_map, METH_VARARGS | METH_CLASS, "Return the rows that lie packed in a buffer."},
     {NULL, NULL, 0, NULL},
 };
 

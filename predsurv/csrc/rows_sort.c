@@ -147,7 +147,9 @@ static int sort(Rows *self)
 
 PyObject *rows_sort(Rows *self, PyObject *Py_UNUSED(ignored))
 {
-    if (self->order == NULL && sort(self) < 0)
+    if (rows_ready(self))
+        Py_RETURN_NONE;
+    if (sort(self) < 0)
         return PyErr_NoMemory();
     Row *rows = PyMem_RawRealloc(self->rows, (size_t)self->count * sizeof(Row) + 1);
     if (rows != NULL) {

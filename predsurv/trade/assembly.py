@@ -23,6 +23,7 @@ from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, date_of
 from predsurv.store.read.fingerprint import fingerprint
 from predsurv.store.read.recording import ReplaySpan, open_recording
+from predsurv.store.read.replay_cache import REPLAY_CACHE, ReplayCache
 from predsurv.trade.backtest_runner import BacktestRunner
 from predsurv.trade.engine_parts import configured_strategies, mappings_of
 from predsurv.trade.halt_flag import halt_flag
@@ -262,7 +263,9 @@ def open_backtest(
     opened = open_parts(config, mode, [venue])
     with ending_in_order(opened.keeper, mode.journal):
         observer = observe(opened.components.engine)
-        runner = BacktestRunner(opened.components, recording, clock, observer, every_event=every_event)
+        kept = config.storage.replay_cache
+        decoded = ReplayCache(recording.layout.state / REPLAY_CACHE, kept) if kept else None
+        runner = BacktestRunner(opened.components, recording, clock, observer, every_event=every_event, cache=decoded)
     return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper, recording.summary)
 
 

@@ -8,6 +8,7 @@ from predsurv.core.errors import StrategyError
 from predsurv.core.events import Event
 from predsurv.engine.step import Step
 from predsurv.store.read.recording import Recording
+from predsurv.store.read.replay_cache import ReplayCache
 from predsurv.trade.column_replay import ColumnReplay, can_replay_columns
 from predsurv.trade.controller import TradeController
 from predsurv.trade.pipeline import RunComponents, RunObserver
@@ -21,7 +22,7 @@ class BacktestRunner:
     """Runs once over ``recording``; ``observer`` receives what happens. ``clock`` follows the events.
 
     ``every_event``: each is made an object, and the observer receives all of them in batches; otherwise it receives
-    none but through the steps that they lead to.
+    none but through the steps that they lead to. ``cache``: where decoded files are kept for the next run.
     """
 
     def __init__(
@@ -32,12 +33,13 @@ class BacktestRunner:
         observer: RunObserver,
         *,
         every_event: bool = False,
+        cache: ReplayCache | None = None,
     ) -> None:
         self._components, self._recording, self._clock, self._observer = components, recording, clock, observer
         self._controller = TradeController(components, self._on_step)
         self._replay: ColumnReplay | None = None
         if not every_event and can_replay_columns(components):
-            self._replay = ColumnReplay(recording, components, clock)
+            self._replay = ColumnReplay(recording, components, clock, cache)
 
     def stop(self) -> None:
         """End the run in good order; safe to call at any time."""

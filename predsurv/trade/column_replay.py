@@ -12,6 +12,7 @@ from predsurv.core.ids import InstrumentKey
 from predsurv.core.native import speedups
 from predsurv.engine.step import Step
 from predsurv.store.read.recording import Recording
+from predsurv.store.read.replay_cache import ReplayCache
 from predsurv.store.read.rows import RowFiles
 from predsurv.trade.pipeline import PAUSE, EventPipeline, RunComponents, SkippingBroker
 from predsurv.trade.replay import EventClock
@@ -37,14 +38,16 @@ def can_replay_columns(components: RunComponents) -> bool:
 class ColumnReplay:
     """One run over ``recording``; ``changed`` has to be told of every step that was not empty."""
 
-    def __init__(self, recording: Recording, components: RunComponents, clock: EventClock) -> None:
-        """Raises ValueError when there is no compiled replay of such a run."""
+    def __init__(
+        self, recording: Recording, components: RunComponents, clock: EventClock, cache: ReplayCache | None = None
+    ) -> None:
+        """``cache``: of decoded files. Raises ValueError when there is no compiled replay of such a run."""
         brokers = [each for each in components.brokers.values() if isinstance(each, SkippingBroker)]
         self._engine, self._stats, self._journal = components.engine, components.stats, components.journal
         self._recording, self._brokers, self._clock = recording, brokers, clock
         self._interest = RowInterest(components.engine, recording.venue, brokers)
         self._replay = self._interest.replay
-        self._files = RowFiles(recording.layout, recording.queries(), self._interest.number_of)
+        self._files = RowFiles(recording.layout, recording.queries(), self._interest.number_of, cache)
         statements = [(each.ts_recv, _STATEMENT_SEGMENT, at, each) for at, each in enumerate(recording.statements)]
         self._replay.add_cursor(statements)
         self._reasons: dict[InstrumentKey, str] = {}  # of instruments whose last book event was a gap

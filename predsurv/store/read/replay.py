@@ -128,6 +128,6 @@ def _partition_files(
             if file is None:
                 source, rows = file_from_footer(path, dataset)
             else:
-                source, rows = ReplayFile(path, dataset, file.lo, file.hi, file.blake2b), file.rows
+                source, rows = ReplayFile(path, dataset, file.lo, file.hi, file.blake2b, file.blake2b), file.rows
             if rows and source.lo < wanted.end and source.hi >= wanted.start:
                 yield from split_by_time(source, rows, rows_max)

@@ -5,9 +5,11 @@ events that ``replay`` makes of them.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+from msgspec.structs import replace
 
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.native import speedups
@@ -15,6 +17,7 @@ from predsurv.store import allocator
 from predsurv.store.layout import Layout, parse_file
 from predsurv.store.read.cursor import FileCursor, ReplayQuery, select_rows
 from predsurv.store.read.replay import list_files
+from predsurv.store.read.replay_cache import KeptRows, ReplayCache
 from predsurv.store.read.tables import WHOLE_ROWS_MAX, ReplayFile, load, read_tables
 from predsurv.store.schema import dictionary_array
 
@@ -29,6 +32,7 @@ NumberOf = Callable[[str, str], int]
 
 _BOOKS: Final = ("side", "price", "size", "segment", "arrival", "kind", "epoch", "seq")
 _TRADES: Final = ("taker_side", "price", "size", "segment", "arrival")
+_AS_ROWS: Final = frozenset({"deltas", "trades"})
 _HAS_TO_BE_THERE: Final = frozenset({"ts_recv", "market_id", "instrument_id", "segment", "arrival", "kind", "epoch"})
 
 
@@ -38,8 +42,12 @@ class RowFiles:
     ``next_at`` is the time (ns UTC) of the first row of the next file, None when all were opened.
     """
 
-    def __init__(self, layout: Layout, queries: Sequence[ReplayQuery], number_of: NumberOf) -> None:
-        self._number_of = number_of
+    def __init__(
+        self, layout: Layout, queries: Sequence[ReplayQuery], number_of: NumberOf, cache: ReplayCache | None = None
+    ) -> None:
+        """``cache``: where rows of files are kept for the next run, None to decode every file."""
+        self._number_of, self._cache = number_of, cache
+        self._unchecked: set[Path] = set()  # files of which the cache had the part that is compared with the digest
         self._keys: dict[tuple[str, str], InstrumentKey] = {}
         self._files = ((file, query) for query in queries for file in list_files(layout, query, ROWS_MAX))
         self._following = next(self._files, None)
@@ -67,35 +75,52 @@ class RowFiles:
 
     def _read(self, source: ReplayFile, query: ReplayQuery) -> Rows:
         query = query.of_collector(parse_file(source.path)[1].collector)
+        if source.dataset not in _AS_ROWS:
+            return FileCursor(source, query, self._keys).take(None)
+        entry = None if self._cache is None else self._cache.entry(source, query)
+        if self._cache is not None and entry is not None:
+            known = self._cache.find(entry, self._number_of)
+            if known is not None:
+                self._unchecked.add(source.path)
+                return known
+        if source.path in self._unchecked:
+            self._unchecked.discard(source.path)
+            source = replace(source, digest=source.content)
         try:
-            if source.dataset == "deltas":
-                return load(source, lambda file, segment: self._book_rows(file, query, segment))
-            if source.dataset == "trades":
-                return load(source, lambda file, segment: self._trade_rows(file, query, segment))
+            made = load(source, lambda file, segment: self._decode(file, query, segment))
         except ValueError:  # something that C does not take: Python says what it is
-            pass
-        return FileCursor(source, query, self._keys).take(None)
+            return FileCursor(source, query, self._keys).take(None)
+        if self._cache is not None and entry is not None:
+            self._cache.keep(entry, made)
+        return made.rows
 
-    def _book_rows(self, source: ReplayFile, query: ReplayQuery, segment: int | None) -> Rows:
-        ids = None if query.instruments is None else {str(key.instrument_id) for key in query.instruments}
-        rows = _new_rows()
+    def _decode(self, source: ReplayFile, query: ReplayQuery, segment: int | None) -> KeptRows:
+        ids: dict[int, tuple[str, str]] = {}
 
         def number_of(market_id: str, instrument_id: str) -> int:
-            return self._number_of(market_id, instrument_id) if ids is None or instrument_id in ids else -1
+            if wanted is not None and instrument_id not in wanted:
+                return -1
+            number = self._number_of(market_id, instrument_id)
+            ids[number] = market_id, instrument_id
+            return number
 
-        for table in read_tables(source, segment):
-            _add(rows, table, _BOOKS, number_of, (max(query.start, source.lo), min(query.end - 1, source.hi)))
-        rows.sort()
-        return rows
-
-    def _trade_rows(self, source: ReplayFile, query: ReplayQuery, segment: int | None) -> Rows:
-        everything = query.instruments is None  # else those of a market of which its instruments are
         rows, times = _new_rows(), (max(query.start, source.lo), min(query.end - 1, source.hi))
+        wanted = None
+        if source.dataset == "deltas":
+            if query.instruments is not None:
+                wanted = {str(key.instrument_id) for key in query.instruments}
+            for table in read_tables(source, segment):
+                _add(rows, table, _BOOKS, number_of, times)
+            rows.sort()
+            return KeptRows(rows, ids, None)
+        trade_ids: list[str | None] = []
+        everything = query.instruments is None  # else those of a market of which its instruments are
         for table in read_tables(source, segment) if everything else (select_rows(source, query, segment),):
             if table.num_rows:
-                _add(rows, table, _TRADES, self._number_of, times, ids=table["trade_id"].to_pylist())
+                trade_ids += (found := table["trade_id"].to_pylist())
+                _add(rows, table, _TRADES, number_of, times, ids=found)
         rows.sort()
-        return rows
+        return KeptRows(rows, ids, trade_ids)
 
 
 def _new_rows() -> Any:

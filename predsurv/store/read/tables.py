@@ -43,7 +43,8 @@ T = TypeVar("T")
 class ReplayFile(Struct, frozen=True):
     """A data file to read the rows from ``lo`` to ``hi`` (ns UTC, inclusive) of.
 
-    ``digest``: BLAKE2b of its content by the manifest, None to skip the check.
+    ``digest``: BLAKE2b of its content by the manifest, None to skip the check. ``content``: the same, whether or not
+    it is to be checked; None where no manifest lists the file.
     """
 
     path: Path
@@ -51,6 +52,7 @@ class ReplayFile(Struct, frozen=True):
     lo: int
     hi: int
     digest: str | None = None
+    content: str | None = None
 
 
 def file_from_footer(path: Path, dataset: Dataset) -> tuple[ReplayFile, int]:
@@ -109,7 +111,7 @@ def split_by_time(source: ReplayFile, rows: int, rows_max: int) -> Iterator[Repl
     step = (source.hi - source.lo) // count + 1
     for lo in range(source.lo, source.hi + 1, step):
         digest = source.digest if lo == source.lo else None  # one comparison is enough
-        yield ReplayFile(source.path, source.dataset, lo, min(source.hi, lo + step - 1), digest)
+        yield ReplayFile(source.path, source.dataset, lo, min(source.hi, lo + step - 1), digest, source.content)
 
 
 def load(source: ReplayFile, read: Callable[[ReplayFile, int | None], T]) -> T:

@@ -20,6 +20,7 @@ from predsurv.net.clock import ManualClock
 from predsurv.store.layout import NS_HOUR, Layout
 from predsurv.store.read.cursor import ReplayQuery
 from predsurv.store.read.replay import read_events
+from predsurv.store.read.replay_cache import REPLAY_CACHE, ReplayCache
 from predsurv.store.read.rows import RowFiles
 from predsurv.store.schema import EXACT_MAX
 from predsurv.store.seal.compact import compact_closed
@@ -66,7 +67,7 @@ queries = st.builds(
 )
 
 
-def taken(layout: Layout, query: ReplayQuery) -> list[MarketEvent]:
+def taken(layout: Layout, query: ReplayQuery, cache: ReplayCache | None = None) -> list[MarketEvent]:
     """Return every event of the rows of a query."""
     assert speedups is not None
     replay: Any = speedups.NativeReplay({}, {}, (), (), False)
@@ -78,7 +79,7 @@ def taken(layout: Layout, query: ReplayQuery) -> list[MarketEvent]:
             numbers[market_id, instrument_id] = replay.add_instrument(key)
         return numbers[market_id, instrument_id]
 
-    files = RowFiles(layout, [query], number_of)
+    files = RowFiles(layout, [query], number_of, cache)
     for rows in files.open_until(query.end):
         replay.add_cursor(rows)
     assert files.next_at is None
@@ -98,7 +99,16 @@ def test_rows_are_the_events_of_the_replay_in_its_order(
     with TemporaryDirectory() as name:
         record(Path(name), NOON, *segments)
         layout = Layout(Path(name))
-        assert taken(layout, query) == list(read_events(layout, query))
+        expected = list(read_events(layout, query))
+        cache = ReplayCache(layout.state / REPLAY_CACHE, 1)
+        assert taken(layout, query) == expected
+        assert taken(layout, query, cache) == expected
+        assert not list((layout.state / REPLAY_CACHE).glob("*"))  # one byte is not enough for any
+        cache = ReplayCache(layout.state / REPLAY_CACHE, 10**6)
+        assert taken(layout, query, cache) == expected
+        kept = {path: path.read_bytes() for path in (layout.state / REPLAY_CACHE).glob("*")}
+        assert taken(layout, query, cache) == expected
+        assert {path: path.read_bytes() for path in (layout.state / REPLAY_CACHE).glob("*")} == kept
 
 
 def test_many_rows_are_in_order_however_their_times_are_spread(tmp_path: Path) -> None:
