@@ -20,6 +20,7 @@ from predsurv.store.read.cursor import ReplayQuery
 from predsurv.store.read.replay import list_files
 from predsurv.store.read.replay_cache import REPLAY_CACHE, ReplayCache
 from predsurv.store.read.rows import RowFiles
+from predsurv.store.read.tables import ReplayFile, load
 from tests.kit.recordings import record
 
 pytestmark = pytest.mark.skipif(speedups is None, reason="there was no C compiler")
@@ -56,9 +57,13 @@ class Read(NamedTuple):
 @pytest.fixture
 def read(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Read]:
     """Return a function that reads the recording with a new cache."""
-    decoded = []
-    load = rows_module.load
-    monkeypatch.setattr(rows_module, "load", lambda *given: (decoded.append(given), load(*given))[1])
+    decoded: list[ReplayFile] = []
+
+    def counting(source: ReplayFile, make: Callable[[ReplayFile, int | None], object]) -> object:
+        decoded.append(source)
+        return load(source, make)
+
+    monkeypatch.setattr(rows_module, "load", counting)
 
     def read(limit: int = LIMIT, query: ReplayQuery = QUERY) -> Read:
         decoded.clear()
@@ -190,7 +195,7 @@ def test_nothing_is_kept_where_little_is_free_or_nothing_can_be_written(
     shutil.rmtree(layout.state / REPLAY_CACHE)
     free = shutil.disk_usage(layout.data_dir).free
     with monkeypatch.context() as patch:
-        patch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(free, 0, LIMIT))  # type: ignore[attr-defined]
+        patch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(free, 0, LIMIT))
         assert read() == Read(whole, 4)
     assert not entries(layout)
     shutil.rmtree(layout.state / REPLAY_CACHE)
