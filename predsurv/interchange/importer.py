@@ -38,7 +38,8 @@ from predsurv.store.locks import CollectorLock
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 
-RECORDS_PER_SEGMENT: Final = 400_000
+RECORDS_PER_SEGMENT: Final = 150_000
+"""Of one log segment: more in one means more memory for sealing, fewer means more files for each hour."""
 _FLUSH_RECORDS: Final = 50_000
 _DIGEST_BYTES: Final = 1 << 20
 _CERTAIN: Final = 1_000_000  # an imported instrument was not drawn: its inclusion is one

@@ -75,6 +75,8 @@ def test_every_reader_reads_it_or_says_in_one_line_what_is_wrong(
     if arguments[0] == "verify":
         assert code == 4
         assert "no manifest knows this file" in captured.out
+        assert "What these files lack to be a recording" in captured.out
+        assert "a manifest of these files" in captured.out
     else:
         assert code == 0, captured.err
 

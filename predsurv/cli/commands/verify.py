@@ -32,6 +32,10 @@ _FINDINGS: Final = (
     Column("where", "Where", keep=8, width_max=TEXT_CHARS_MAX, fit="wrap"),
     Column("what", "What", keep=9, width_max=TEXT_CHARS_MAX, fit="wrap"),
 )
+_LACKS: Final = (
+    Column("what", "Missing", keep=9, width_max=TEXT_CHARS_MAX, fit="wrap"),
+    Column("why", "So", keep=9, width_max=TEXT_CHARS_MAX, fit="wrap"),
+)
 Deep = Annotated[
     bool, typer.Option("--deep", help="Also fold every hour's changes into books and compare them with the snapshots.")
 ]
@@ -61,7 +65,8 @@ def verify(
         raise ConfigError(f"nothing was recorded in {data_dir}; {how_to_record()}")
     report = verify_recording(layout, deep=deep)
     findings, files = report.findings, report.files
-    show([_verified_table(report, deep=deep, data_dir=data_dir), _findings_table(report)], format)
+    lacks = [_lacks_table(report)] if report.lacks else []
+    show([_verified_table(report, deep=deep, data_dir=data_dir), _findings_table(report), *lacks], format)
     if findings:
         found = "1 finding" if len(findings) == 1 else f"{len(findings):,} findings"
         raise IntegrityError(f"{found} in {files:,} files; keep the data and look at each")
@@ -75,6 +80,12 @@ def _verified_table(report: VerifyReport, *, deep: bool, data_dir: Path) -> Tabl
     ]
     note = f"checks: {', '.join(checks)}" + ("" if deep else "; with --deep the books are added up too")
     return Table("verified", "Verified", _VERIFIED, rows, note, empty=f"no file of a recording is in {data_dir}")
+
+
+def _lacks_table(report: VerifyReport) -> Table:
+    """Return what a folder lacks that another program wrote."""
+    rows: list[Sequence[Value]] = [(each.what, each.why) for each in report.lacks]
+    return Table("lacks", "What these files lack to be a recording", _LACKS, rows)
 
 
 def _findings_table(report: VerifyReport) -> Table:

@@ -38,6 +38,7 @@ from predsurv.store.layout import (
 from predsurv.store.manifest import SealedFile
 from predsurv.store.read.verify_books import RecordedHour, VerifyFinding, check_hour, recorded_hours
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
+from predsurv.store.read.verify_foreign import LackingPart, lacking_parts
 from predsurv.store.read.verify_placement import Coverages, RowPlacement
 from predsurv.store.schema import time_column
 from predsurv.store.seal.compact import files_being_swapped
@@ -64,10 +65,14 @@ class VerifiedFiles(Struct, frozen=True):
 
 
 class VerifyReport(Struct, frozen=True):
-    """Which Parquet files were checked, and everything that is wrong."""
+    """Which Parquet files were checked, and everything that is wrong.
+
+    ``lacks``: what the folder lacks to be a recording, where another program wrote files in it.
+    """
 
     verified: tuple[VerifiedFiles, ...]
     findings: tuple[VerifyFinding, ...]
+    lacks: tuple[LackingPart, ...] = ()
 
     @property
     def files(self) -> int:
@@ -83,7 +88,11 @@ def verify_recording(layout: Layout, *, deep: bool = False) -> VerifyReport:
     findings = [*check_files(layout), *retry_if_replaced(lambda: list(check_tiling(layout)))]
     if deep:
         findings += check_books(layout)
-    return VerifyReport(_verified(layout), tuple(findings))
+    listed = manifest.read_by_path(layout.manifest)
+    unlisted = [path for path in _parquet_files(layout) if layout.relative(path) not in listed]
+    known = {finding.where for finding in findings if finding.check == "manifest"}
+    foreign = [path for path in unlisted if layout.relative(path) in known]
+    return VerifyReport(_verified(layout), tuple(findings), lacking_parts(layout, foreign))
 
 
 def _verified(layout: Layout) -> tuple[VerifiedFiles, ...]:
