@@ -53,6 +53,8 @@ class DayRollup:
         digest = KeyDigest()
         digest.add_text(lines)
         digest.add_text(repr(self._lost.files))
-        for frame in (listed.mirrors, listed.steps, listed.pieces):
+        sets = listed.sets
+        for frame in (listed.mirrors, listed.steps, listed.pieces, sets.sets, sets.terms, sets.shown, sets.pairs):
             digest.add_frame(frame)
+        digest.add_text(repr(sets.schedules))
         return digest.key()

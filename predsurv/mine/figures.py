@@ -13,6 +13,7 @@ from polars.lazyframe.group_by import LazyGroupBy
 
 from predsurv.mine.measures.books import DEPTHS, REACHES_C, TRADED_USD
 from predsurv.mine.measures.intervals import GAP_REASONS
+from predsurv.mine.measures.outcome_sums import OUTCOME_SUMS
 from predsurv.mine.measures.trading import HORIZONS_S
 from predsurv.mine.measures.updates import bucket_quantile
 from predsurv.mine.measures.visits import ratio_error
@@ -31,7 +32,18 @@ _MICROS: Final = 1e6
 _CHANNELS: Final = ("trades", "lifecycle")
 CHANNEL_REASONS: Final = (*GAP_REASONS, UNKNOWN)
 """Why a channel may not have been observed while the book was."""
-_SUMMED: Final = ("books", "ticks", "updates", "ratios", "prices", "paths", "variance", "foresight", "imagined")
+_SUMMED: Final = (
+    "books",
+    "ticks",
+    "updates",
+    "ratios",
+    "prices",
+    "paths",
+    "variance",
+    "foresight",
+    "imagined",
+    "outcomes",
+)
 _TRADED: Final = ("trades", "impacts", "filled")
 
 
@@ -47,7 +59,15 @@ def figures(measures: Measures) -> pl.LazyFrame:
     rows = rows.with_columns(pl.lit(None, pl.Float64).alias(name) for name in sorted(missing))
     rows = rows.with_columns(pl.col(_COUNTS).fill_null(0))
     return rows.select(
-        *_coverage(), *_updates(), *_spreads(), *_prices(), *_depths(), *_signals(), *_trades(), *_quotes()
+        *_coverage(),
+        *_updates(),
+        *_spreads(),
+        *_prices(),
+        *_depths(),
+        *_signals(),
+        *_outcomes(),
+        *_trades(),
+        *_quotes(),
     )
 
 
@@ -138,6 +158,18 @@ def _signals() -> Iterator[pl.Expr | str]:
 _NEGLIGIBLE: Final = 1e-12  # of a sum of squares: less is rounding
 
 
+def _outcomes() -> Iterator[pl.Expr | str]:
+    yield pl.col("legs_high").cast(pl.Int64).alias("outcome_legs")
+    yield pl.col("set_s").alias("outcome_sum_s")
+    yield _mean("set_asks_s", "set_asked_s").alias("outcome_ask_sum_usd")
+    yield _mean("set_bids_s", "set_s").alias("outcome_bid_sum_usd")
+    for suffix, public in (("", ""), ("_net", "_after_fees")):
+        yield _share(f"beyond{suffix}_s", "set_s").alias(f"outcome_beyond{public}_share")
+        yield pl.col(f"excursions{suffix}").cast(pl.Int64).alias(f"outcome_excursions{public}")
+        yield pl.col(f"longest{suffix}_high").alias(f"outcome_longest_excursion{public}_s")
+        yield pl.col(f"deepest{suffix}_high").alias(f"outcome_deepest_excursion{public}_usd")
+
+
 def _trades() -> Iterator[pl.Expr | str]:
     heard = pl.col("trades_observed_s") > 0
     notional = pl.col("notional").fill_null(0.0) / _over("trades_observed_s")
@@ -225,5 +257,6 @@ _ALL: Final = (
     "trades", "volume", "notional", "bought", "sided", "trade_p50_shares", "trade_p90_shares",
     *(f"{name}{what}" for name in ("effective", *(f"markout_{h}s" for h in HORIZONS_S)) for what in ("", "_shares")),
     "drained", "refilled", "imagined", "filled",
+    *OUTCOME_SUMS,
 )  # fmt: skip
 """The columns that figures are made of: null where nothing of the kind was measured."""

@@ -8,6 +8,7 @@ import polars as pl
 from predsurv.core import native
 from predsurv.mine.measures import books, compiled, moments, paths, trading, updates
 from predsurv.mine.measures.coded_rows import CodedRows
+from predsurv.mine.measures.outcome_sums import NO_SETS, CodedSets
 
 _TIME: Final = pl.Datetime("ns", "UTC")
 _LEVELS: Final = ("bid_px_00", "bid_sz_00", "ask_px_00", "ask_sz_00")
@@ -39,12 +40,14 @@ class HourRows(NamedTuple):
 class ObservedHour(NamedTuple):
     """What of the hour counts: its ``visits`` (``moments.visits_within``), its placed ``trades`` with their ``code``.
 
-    ``pieces``: ``code, piece, since, until`` (ns UTC) of instruments whose ticks changed during the day.
+    ``pieces``: ``code, piece, since, until`` (ns UTC) of instruments whose ticks changed during the day. ``sets``: the
+    outcomes whose prices are added up.
     """
 
     visits: pl.DataFrame
     trades: pl.DataFrame
     pieces: pl.DataFrame
+    sets: CodedSets = NO_SETS
 
 
 class HourMeasures(NamedTuple):

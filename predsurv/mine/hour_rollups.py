@@ -63,6 +63,10 @@ class HourRollups:
         self._add(digest, own.drop("visit").with_columns(pl.col(_MOMENTS) - base), "owner")
         self._add(digest, observed.trades, "code")
         self._add(digest, observed.pieces, "code")
+        for frame in (observed.sets.terms, observed.sets.shown):
+            self._add(digest, frame, "code")
+        digest.add_frame(observed.sets.sets)
+        digest.add_text(repr(observed.sets.schedules))
         self._add(digest, carry.drop("at"), "code")
         return digest.key()
 

@@ -1,4 +1,4 @@
-"""What is known of the mined instruments: names, the ticks that held at each time, the outcome that mirrors another.
+"""What is known of the mined instruments: names, the ticks that held at each time, which outcomes belong together.
 
 From the market facts by time: an instrument that was listed between two scans is known by what the recording heard.
 """
@@ -14,9 +14,10 @@ from predsurv.core.events import MarketChange, MarketFact
 from predsurv.core.ids import MarketId
 from predsurv.core.market import Market, PriceBand
 from predsurv.core.num import MICROS, Price
+from predsurv.mine.outcome_sets import OutcomeSets, SetFinder
 from predsurv.mine.recorded_days import MiningDay
 from predsurv.state.market_facts import MarketFacts, MarketTimeline, StatedFrom
-from predsurv.store.read.facts import FactsQuery, read_facts
+from predsurv.store.read.facts import FactsQuery, read_facts, related_markets
 
 MARKETS_PER_STEP: Final = 20_000
 """Markets whose statements are in memory at a time."""
@@ -41,13 +42,15 @@ class ListedInstruments(Struct, frozen=True):
     ``labels``: by instrument id, those of outcomes that something named. ``steps``: the price ``begin`` (dollars) from
     which each ``tick_size`` applies, in each ``piece`` of the day with the same ticks. ``pieces``: from ``since`` to
     ``until`` (ns UTC), of instruments with more than one. ``mirrors``: second outcomes of markets with two, each with
-    the first one (``primary``).
+    the first one (``primary``). ``sets``: outcomes that exclude one another, those of markets that are not recorded
+    included.
     """
 
     labels: Mapping[str, InstrumentLabels]
     steps: pl.DataFrame
     pieces: pl.DataFrame
     mirrors: pl.DataFrame
+    sets: OutcomeSets
 
 
 class _TickPiece(NamedTuple):
@@ -63,9 +66,14 @@ def listed_instruments(day: MiningDay, markets: Iterable[str]) -> ListedInstrume
     pieces: list[tuple[object, ...]] = []
     mirrors: list[tuple[str, str]] = []
     start, end = day.start, day.end
-    for timeline in _timelines(day, sorted(set(markets))):
+    wanted, sets = frozenset(map(MarketId, markets)), SetFinder(start, end)
+    for timeline in _timelines(day, sorted(related_markets(day.data_dir, FactsQuery(day.venue, start, end, wanted)))):
         stated = _stated(timeline, start, end)
         if not stated:
+            continue
+        recorded = stated[-1].known.market.market_id in wanted
+        sets.add(stated, recorded=recorded)
+        if not recorded:
             continue
         market, ticks = stated[-1].known.market, _tick_pieces(stated)
         for outcome in market.outcomes:
@@ -81,6 +89,7 @@ def listed_instruments(day: MiningDay, markets: Iterable[str]) -> ListedInstrume
         pl.DataFrame(steps, schema=_STEPS, orient="row"),
         pl.DataFrame(pieces, schema=_PIECES, orient="row"),
         pl.DataFrame(mirrors, schema=_MIRRORS, orient="row"),
+        sets.sets(),
     )
 
 

@@ -1,0 +1,269 @@
+"""What the best prices of a set of outcomes add up to, and when that left something: excursions beyond one dollar.
+
+Of a set one outcome pays a dollar at most, exactly one where it is exhaustive. So selling every outcome at its best bid
+brings in more than it can cost when the bids add up to more than a dollar, and buying every outcome of an exhaustive
+set at its best ask costs less than it pays when the asks add up to less. A set is *observed* while the book of each of
+its outcomes is trusted, not crossed, in covered time, and its market trades. Prices and fees are integers, so that sums
+are exact.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import polars as pl
+
+from predsurv.core.fees import taker_fee
+from predsurv.core.ids import OrderSide
+from predsurv.core.market import FeeSchedule
+from predsurv.core.num import MICROS, Price, Size
+from predsurv.mine.measures.coded_rows import CodedRows
+from predsurv.mine.measures.moments import NS_PER_S, STRIDE
+from predsurv.store.layout import NS_HOUR
+
+FEE_SETS: Final = 1_000
+"""Fees are those of so many sets traded at once, so that what venues round hardly counts."""
+
+_TOP: Final = ("bid_px_00", "ask_px_00")
+_STRETCHES: Final = tuple(
+    f"{name}{suffix}{kind}"
+    for suffix in ("", "_net")
+    for name, kind in (("beyond", "_s"), ("excursions", ""), ("longest", "_high"), ("deepest", "_high"))
+)
+OUTCOME_SUMS: Final = ("set_s", "set_asked_s", "set_bids_s", "set_asks_s", *_STRETCHES, "legs_high")
+"""The columns of ``outcome_sums``, besides the instrument."""
+
+_TYPES: Final = {name: pl.Int64() if name.startswith("excursions") else pl.Float64() for name in _STRETCHES}
+_LEG: Final = ("asked", "bid", "ask", "bid_fee", "ask_fee")
+
+
+class CodedSets(NamedTuple):
+    """``outcome_sets.OutcomeSets`` of instruments that are numbered: ``code`` in place of ``instrument_id``."""
+
+    sets: pl.DataFrame
+    terms: pl.DataFrame
+    shown: pl.DataFrame
+    schedules: tuple[FeeSchedule, ...]
+
+    def rows_of(self, snapshots: CodedRows | None, begin: int) -> pl.DataFrame:
+        """Return the best prices of the outcomes in the ``snapshots`` of the hour from ``begin`` on.
+
+        ``code, at`` (ns after ``begin``), ``trusted, bid, ask`` (micros, null where there is none).
+        """
+        wanted = _NO_ROWS if snapshots is None else self._rows(snapshots)
+        return wanted.select("code", (pl.col("ts_recv").cast(pl.Int64) - begin).alias("at"), "trusted", *_prices(_TOP))
+
+    def _rows(self, snapshots: CodedRows) -> pl.DataFrame:
+        rows = CodedRows(snapshots.rows.select("ts_recv", "trusted", *_TOP), snapshots.codes, snapshots.lengths)
+        return rows.only(snapshots.codes.is_in(self.terms["code"].unique().implode())).frame()
+
+
+NO_SETS: Final = CodedSets(
+    pl.DataFrame(schema={"set": pl.UInt32(), "legs": pl.Int64(), "exhaustive": pl.Boolean()}),
+    pl.DataFrame(
+        schema={
+            **dict.fromkeys(("code", "set", "fee"), pl.UInt32()),
+            **dict.fromkeys(("since", "until"), pl.Int64()),
+        }
+    ),
+    pl.DataFrame(schema=dict.fromkeys(("code", "set"), pl.UInt32())),
+    (),
+)
+_NO_ROWS: Final = pl.DataFrame(
+    schema={
+        "code": pl.UInt32(),
+        "ts_recv": pl.Datetime("ns", "UTC"),
+        "trusted": pl.Boolean(),
+        **dict.fromkeys(_TOP, pl.Float64()),
+    }
+)
+
+
+def best_carried(rows: pl.DataFrame, carry: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
+    """Return the best prices that hold at the end of an hour, as the ``carry`` of the next one (dollars)."""
+    held = _in_visits(_with_carry(rows, carry).lazy(), visits.lazy())
+    return held.filter(pl.col("end") == NS_HOUR).select("code", "trusted", pl.col("bid", "ask") / MICROS).collect()
+
+
+def outcome_sums(
+    rows: pl.DataFrame, carry: pl.DataFrame, visits: pl.DataFrame, scope: CodedSets, begin: int
+) -> pl.DataFrame:
+    """Return the sums of the sets in the hour from ``begin`` on, for each instrument (``code``) that tells of one.
+
+    ``rows``: as ``CodedSets.rows_of`` gives them. ``carry``: the books that held before (``books.shapes``).
+    ``set_s``: seconds observed, ``set_asked_s`` those in which every outcome was offered; ``set_bids_s`` and
+    ``set_asks_s``: the sums of best bids (0 where there is none) and of best asks, dollars times these seconds.
+    ``beyond_s, excursions, longest_high`` (seconds), ``deepest_high`` (dollars a set): of stretches in which trading at
+    the best prices left something; ``beyond_net_s`` and so on: after takers' fees. ``legs_high``: outcomes of the set.
+    A stretch that began in the hour before counts there; its part in this hour has its own length.
+    """
+    sound = (pl.col("bid") < pl.col("ask")).fill_null(value=True)
+    held = _in_visits(_with_carry(rows, carry).lazy(), visits.lazy()).filter(pl.col("trusted") & sound)
+    legs = _legs(held, scope, begin).collect()
+    states = _states(_with_fees(legs, scope.schedules).lazy(), scope.sets.lazy()).collect()
+    found = _sums(states.lazy())
+    for suffix in ("", "_net"):
+        found = found.join(_stretches(states.lazy(), suffix), on="set", how="left")
+    summed = found.join(scope.sets.lazy().select("set", pl.col("legs").alias("legs_high")), on="set")
+    return scope.shown.lazy().join(summed, on="set").fill_null(0).select("code", *OUTCOME_SUMS).collect()
+
+
+def with_mirrored(
+    sums: pl.DataFrame | None, books: pl.DataFrame, pairs: pl.DataFrame, recorded: pl.DataFrame
+) -> pl.DataFrame:
+    """Return ``sums`` (``instrument_id`` and the columns of ``outcome_sums``) with those of markets of one book.
+
+    ``pairs``: the two outcomes (``instrument_id``, ``mirror``) of markets; ``recorded``: instruments whose books are
+    (``instrument_id``), ``books``: their ``books.book_sums``. Where a venue keeps one book, the other outcome's best
+    bid and ask are 1 − ask and 1 − bid: the asks add up to a dollar and the spread, the bids to a dollar less the
+    spread, in the time in which both are there, and nothing is ever beyond.
+    """
+    lone = pairs.join(recorded, left_on="mirror", right_on="instrument_id", how="anti")
+    spread, seconds = pl.col("spread_s"), pl.col("two_sided_s")
+    mirrored = (
+        books.join(lone, on="instrument_id", how="semi", maintain_order="left")
+        .filter(seconds > 0)
+        .select(
+            "instrument_id",
+            *(seconds.alias(name) for name in ("set_s", "set_asked_s")),
+            (seconds - spread).alias("set_bids_s"),
+            (seconds + spread).alias("set_asks_s"),
+            *(pl.lit(0, _TYPES[name]).alias(name) for name in _STRETCHES),
+            pl.lit(2, pl.Int64).alias("legs_high"),
+        )
+    )
+    return mirrored if sums is None else pl.concat([sums.select(mirrored.columns), mirrored])
+
+
+def _prices(names: Sequence[str]) -> tuple[pl.Expr, ...]:
+    return tuple(
+        (pl.col(name) * MICROS).round().cast(pl.Int64).alias(side)
+        for name, side in zip(names, ("bid", "ask"), strict=True)
+    )
+
+
+def _with_carry(rows: pl.DataFrame, carry: pl.DataFrame) -> pl.DataFrame:
+    """Return ``rows`` with the books of the hour before, there from −1 on, so that what they were then is known."""
+    before = carry.select("code", pl.lit(-1, pl.Int64).alias("at"), "trusted", *_prices(("bid", "ask")))
+    return pl.concat([before, rows])
+
+
+def _in_visits(rows: pl.LazyFrame, visits: pl.LazyFrame) -> pl.LazyFrame:
+    """Return the books in covered time with their ``end`` (ns of the hour); of several at one moment the last."""
+    base = pl.col("code").cast(pl.Int64) * STRIDE
+    ordered = rows.sort("code", "at", maintain_order=True)
+    same = pl.col("code") == pl.col("code").shift(-1)
+    following = pl.when(same).then(pl.col("at").shift(-1)).otherwise(NS_HOUR)
+    located = (
+        ordered.with_columns(following.alias("next_at"), (base + pl.col("at").clip(lower_bound=0)).alias("moment"))
+        .filter(pl.col("next_at") > pl.col("at"))
+        .join_asof(
+            visits.select("owner", "since", "until"),
+            left_on="moment",
+            right_on="since",
+            strategy="backward",
+            coalesce=False,
+            check_sortedness=False,
+        )
+    )
+    end = pl.min_horizontal("next_at", pl.col("until") - base)
+    inside = located.filter((pl.col("moment") < pl.col("until")) & (pl.col("owner") == pl.col("code")))
+    return inside.select("code", "at", "trusted", "bid", "ask", end.alias("end"))
+
+
+def _legs(held: pl.LazyFrame, scope: CodedSets, begin: int) -> pl.LazyFrame:
+    """Return each held book once in every set that it is in, as far as its market traded."""
+    hour = scope.terms.lazy().filter((pl.col("since") < begin + NS_HOUR) & (pl.col("until") >= begin))
+    return (
+        held.join(hour, on="code")
+        .with_columns(
+            pl.max_horizontal("at", pl.col("since") - begin).alias("at"),
+            pl.min_horizontal("end", pl.col("until") - begin).alias("end"),
+        )
+        .filter(pl.col("end") > pl.col("at"))
+    )
+
+
+def _with_fees(legs: pl.DataFrame, schedules: Sequence[FeeSchedule]) -> pl.DataFrame:
+    """Return ``legs`` with ``bid_fee`` and ``ask_fee`` of ``FEE_SETS`` shares, micros."""
+    for name, side in (("bid", "sell"), ("ask", "buy")):
+        pairs = legs.select("fee", name).drop_nulls().unique()
+        fees = [_fee(schedules[fee], price, side) for fee, price in pairs.iter_rows()]
+        table = pairs.with_columns(pl.Series(f"{name}_fee", fees, pl.Int64))
+        legs = legs.join(table, on=["fee", name], how="left", maintain_order="left")
+    return legs
+
+
+@lru_cache(1 << 16)
+def _fee(schedule: FeeSchedule, price: int, side: OrderSide) -> int:
+    return taker_fee(schedule, Price(price), Size(FEE_SETS * MICROS), side) if 0 < price < MICROS else 0
+
+
+def _states(legs: pl.LazyFrame, sets: pl.LazyFrame) -> pl.LazyFrame:
+    """Return what held in each set from ``at`` to ``end`` (ns of the hour) while it was observed.
+
+    ``bids, asks`` (micros a set, asks null where an outcome is not offered), ``margin`` and ``margin_net`` (micros for
+    ``FEE_SETS`` sets). Each book adds its prices when it begins and takes them away when it ends, so that the running
+    sums are those of the set; what ends at the same moment as something begins never stood beside it.
+    """
+    cells = legs.select(
+        "set", "at", "end",
+        pl.col("ask").is_not_null().cast(pl.Int64).alias("asked"),
+        *(pl.col(name).fill_null(0) for name in ("bid", "ask", "bid_fee", "ask_fee")),
+    )  # fmt: skip
+    one = pl.lit(1, pl.Int64)
+    begins = cells.select("set", "at", one.alias("known"), *_LEG)
+    ends = cells.select("set", pl.col("end").alias("at"), -one.alias("known"), *(-pl.col(name) for name in _LEG))
+    running = pl.concat([begins, ends]).sort("set", "at").with_columns(
+        pl.col(name).cum_sum() for name in ("known", *_LEG)
+    )  # fmt: skip
+    last = ((pl.col("set") != pl.col("set").shift(-1)) | (pl.col("at") != pl.col("at").shift(-1))).fill_null(value=True)
+    moments = running.filter(last).with_columns(pl.col("at").shift(-1).alias("end"))
+    whole = moments.join(sets, on="set", how="left", maintain_order="left").filter(pl.col("known") == pl.col("legs"))
+    offered = pl.col("asked") == pl.col("legs")
+    buying = pl.when(offered & pl.col("exhaustive")).then((MICROS - pl.col("ask")) * FEE_SETS)
+    selling = (pl.col("bid") - MICROS) * FEE_SETS
+    return whole.select(
+        "set", "at", "end",
+        pl.col("bid").alias("bids"),
+        pl.when(offered).then("ask").alias("asks"),
+        pl.max_horizontal(selling, buying).alias("margin"),
+        pl.max_horizontal(selling - pl.col("bid_fee"), buying - pl.col("ask_fee")).alias("margin_net"),
+    )  # fmt: skip
+
+
+def _seconds() -> pl.Expr:
+    return (pl.col("end") - pl.col("at").clip(lower_bound=0)) / NS_PER_S
+
+
+def _sums(states: pl.LazyFrame) -> pl.LazyFrame:
+    seconds = _seconds()
+    return states.group_by("set", maintain_order=True).agg(
+        seconds.sum().alias("set_s"),
+        seconds.filter(pl.col("asks").is_not_null()).sum().alias("set_asked_s"),
+        (pl.col("bids") / MICROS * seconds).sum().alias("set_bids_s"),
+        (pl.col("asks") / MICROS * seconds).sum().alias("set_asks_s"),
+    )
+
+
+def _stretches(states: pl.LazyFrame, suffix: str) -> pl.LazyFrame:
+    """Return the time in which the margin was above nothing, and the stretches that it makes."""
+    follows = (pl.col("set") == pl.col("set").shift(1)) & (pl.col("at") == pl.col("end").shift(1))
+    begins = ~follows.fill_null(value=False)
+    beyond = states.filter(pl.col(f"margin{suffix}") > 0).with_columns(begins.alias("begins"))
+    each = (
+        beyond.with_columns(pl.col("begins").cum_sum().alias("stretch"))
+        .group_by("set", "stretch", maintain_order=True)
+        .agg(
+            _seconds().sum().alias("lasted"),
+            (pl.col("at").first() >= 0).alias("fresh"),
+            pl.col(f"margin{suffix}").max().alias("deepest"),
+        )
+        .filter(pl.col("lasted") > 0)
+    )
+    return each.group_by("set", maintain_order=True).agg(
+        pl.col("lasted").sum().alias(f"beyond{suffix}_s"),
+        pl.col("fresh").sum().cast(pl.Int64).alias(f"excursions{suffix}"),
+        pl.col("lasted").max().alias(f"longest{suffix}_high"),
+        (pl.col("deepest").max() / (FEE_SETS * MICROS)).alias(f"deepest{suffix}_high"),
+    )

@@ -1,0 +1,28 @@
+"""The sums of sets of outcomes, hour by hour, where the rest of the day is measured elsewhere, in parts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from predsurv.mine.hour_measures import NO_BOOKS
+from predsurv.mine.measures import moments
+from predsurv.mine.measures.outcome_sums import best_carried, outcome_sums
+from predsurv.mine.observed_day import ObservedDay
+from predsurv.store.layout import NS_HOUR, Layout
+from predsurv.store.read.verify_digests import check_listed
+
+
+def sets_by_hour(scope: ObservedDay, snapshots: Mapping[int, Sequence[Path]]) -> Iterator[pl.DataFrame]:
+    """Yield ``outcome_sums`` of each hour of the day, from the best prices in its ``snapshots`` alone."""
+    sets, carry = scope.sets, NO_BOOKS
+    if sets.sets.is_empty():
+        return
+    reader = scope.reader(0, len(scope.ids.categories))
+    for hour in range(24):
+        files, begin = snapshots.get(hour, []), scope.day.start + hour * NS_HOUR
+        check_listed(Layout(scope.day.data_dir), files, scope.sealed)
+        visits = moments.visits_within(scope.every_visit.lazy(), begin).collect()
+        rows = sets.rows_of(reader.best(files), begin)
+        yield outcome_sums(rows, carry, visits, sets, begin)
+        carry = best_carried(rows, carry, visits)
