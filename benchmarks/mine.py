@@ -22,7 +22,7 @@ from rich.table import Table
 
 from benchmarks.mined_days import DATE, VENUE, write_day
 
-_TELL: Final = """
+TELL: Final = """
 status = dict(line.split(":", 1) for line in pathlib.Path("/proc/self/status").read_text().splitlines())
 print(time.process_time() - began, int(status["VmHWM"].split()[0]) * 1024 / 1e6)
 """
@@ -44,9 +44,9 @@ for folder, columns in wanted.items():
     link.execute(f"select count(columns(*)) from (select {most} from read_parquet('{files}', hive_partitioning=false))")
     link.fetchall()
 """  # noqa: S608
-    + _TELL
+    + TELL
 )
-_MINE: Final = (
+MINE: Final = (
     """
 import pathlib, sys, time
 from predsurv.core.ids import VenueName
@@ -57,7 +57,7 @@ began = time.process_time()
 mined = mine(MiningDay(pathlib.Path(sys.argv[1]), VenueName(sys.argv[2]), sys.argv[3]), scores.weights({}))
 assert mined.stats.height
 """
-    + _TELL
+    + TELL
 )
 
 
@@ -78,7 +78,7 @@ from predsurv.mine.roll_up import roll_up_day
 began = time.process_time()
 roll_up_day(pathlib.Path(sys.argv[1]), VenueName(sys.argv[2]), sys.argv[3])
 """
-    + _TELL
+    + TELL
 )
 _AGAIN: Final = "predsurv mine again"
 
@@ -103,11 +103,11 @@ def main(rows: int, rounds: int) -> None:
         for _ in range(rounds):
             forget(data)
             taken["DuckDB scan"].append(cost(_SCAN, data))
-            taken["predsurv mine"].append(cost(_MINE, data))
-            taken[_AGAIN].append(cost(_MINE, data))
+            taken["predsurv mine"].append(cost(MINE, data))
+            taken[_AGAIN].append(cost(MINE, data))
         forget(data)
         taken["roll-ups of all hours"] = [cost(_ROLL_UP, data)]
-        taken["predsurv mine from these"] = [cost(_MINE, data)]
+        taken["predsurv mine from these"] = [cost(MINE, data)]
         table = Table("contender", "CPU", "ratio", "memory")
         scan = median(seconds for seconds, _ in taken["DuckDB scan"])
         for title, runs in taken.items():

@@ -1,9 +1,11 @@
 """Measure days on a dask cluster: the only user of ``distributed``, an optional dependency.
 
-A task is a day of a venue. A worker reads the day itself, from the bucket or from a folder that it shares, and measures
-it with the function that a single machine uses; what it found comes back and is added up here, oldest day first. So the
-result is the same to the last digit on any number of workers, and when one of them dies in the middle its days are
-measured by another. Workers of another version, or with other sources, are refused before anything is asked of them.
+A task is a day of a venue, or, where there are more workers than days, some of a day's instruments. A worker reads the
+day itself, from the bucket or from a folder that it shares, and measures it with the functions that a single machine
+uses; what it found comes back and is put together and added up here, oldest day first. What is summed is summed within
+an instrument, by one worker: so the result is the same to the last digit on any number of them, and when one dies in
+the middle its tasks are done by another. Workers of another version, or with other sources, are refused before anything
+is asked of them.
 """
 
 import asyncio
@@ -16,8 +18,10 @@ from predsurv import __version__
 from predsurv.core.errors import ConfigError, SafetyError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
-from predsurv.mine.day_measures import measure_day
-from predsurv.mine.day_results import DayMeasures
+from predsurv.mine.day_measures import measure_day, measure_part, remember, remembered
+from predsurv.mine.day_results import DayMeasures, put_together
+from predsurv.mine.hour_rollups import has_hours
+from predsurv.mine.observed_day import WHOLE, DayPart
 from predsurv.mine.recorded_days import MiningDay
 from predsurv.mine.rollup_keys import program_digest
 from predsurv.store.layout import Layout
@@ -27,10 +31,10 @@ from predsurv.store.remote.object_store import Bucket, BucketLocation, open_buck
 CONNECT_SECONDS_MAX: Final = 20.0
 _MISSING: Final = "a cluster needs dask: install predsurv[cluster]"
 _TRIES: Final = 3
-"""How often a day is begun again whose worker died."""
+"""How often a task is begun again whose worker died."""
 
 Progress = Callable[[int, int], None]
-"""Told how many days are measured, of how many."""
+"""Told how many tasks are done, of how many."""
 
 
 class WorkerData(NamedTuple):
@@ -61,18 +65,39 @@ def measure_on_cluster(
     except (OSError, TimeoutError, ValueError) as error:
         raise TransientError(f"no dask scheduler answers at {sanitise(address, 80)}: {_line(error)}") from None
     with client:
-        _require_same_program(client.run(_program), address)
+        workers = client.run(_program)
+        _require_same_program(workers, address)
+        known = {day: kept for day in days if data.bucket is None and (kept := remembered(day)) is not None}
+        tasks = _tasks(data, [day for day in days if day not in known], len(workers))
         dates = tuple(day.date for day in days)
-        futures = [
-            client.submit(_measure, data, day.venue, day.date, dates, pure=False, retries=_TRIES) for day in days
-        ]
-        progress(0, len(days))
+        futures = [client.submit(_measure, data, *task, dates, pure=False, retries=_TRIES) for task in tasks]
+        progress(0, len(tasks))
+        found: dict[str, DayMeasures] = {}  # fetched as soon as it is there: what a worker holds dies with it
         try:
-            for done, _ in enumerate(distributed.as_completed(futures, loop=client.loop), 1):
-                progress(done, len(days))
-            return list(client.gather(futures))
+            for future, part in distributed.as_completed(futures, with_results=True, loop=client.loop):
+                found[future.key] = part
+                progress(len(found), len(tasks))
         except distributed.KilledWorker as error:
             raise TransientError(f"workers of {sanitise(address, 80)} die while they measure: {_line(error)}") from None
+    for day in dict.fromkeys(task.day for task in tasks):
+        own = [found[future.key] for task, future in zip(tasks, futures, strict=True) if task.day == day]
+        known[day] = own[0] if len(own) == 1 else put_together(own)
+        if data.bucket is None and len(own) > 1:
+            remember(day, known[day])
+    return [known[day] for day in days]
+
+
+class _Task(NamedTuple):
+    day: MiningDay
+    part: DayPart
+
+
+def _tasks(data: WorkerData, days: Sequence[MiningDay], workers: int) -> list[_Task]:
+    """Return what is to be done, so that every worker has something to do; days with measured hours are not divided."""
+    parts = -(-workers // max(1, len(days)))
+    whole = {day for day in days if data.bucket is None and has_hours(day)}
+    divided = {day: 1 if day in whole else parts for day in days}
+    return [_Task(day, DayPart(number, divided[day])) for day in days for number in range(divided[day])]
 
 
 def _distributed() -> Any:
@@ -100,12 +125,16 @@ def _require_same_program(workers: dict[str, Program], address: str) -> None:
             )
 
 
-def _measure(data: WorkerData, venue: VenueName, date: str, dates: Sequence[str]) -> DayMeasures:
+def _measure(data: WorkerData, day: MiningDay, part: DayPart, dates: Sequence[str]) -> DayMeasures:
     if data.bucket is None:
-        return measure_day(MiningDay(data.data_dir, venue, date))
+        return _measured(day._replace(data_dir=data.data_dir), part)
     with tempfile.TemporaryDirectory(prefix="predsurv-") as folder:
-        asyncio.run(_fetch(open_bucket(data.bucket), Layout(Path(folder)), venue, date, dates))
-        return measure_day(MiningDay(Path(folder), venue, date))
+        asyncio.run(_fetch(open_bucket(data.bucket), Layout(Path(folder)), day.venue, day.date, dates))
+        return _measured(day._replace(data_dir=Path(folder)), part)
+
+
+def _measured(day: MiningDay, part: DayPart) -> DayMeasures:
+    return measure_day(day) if part == WHOLE else measure_part(day, part)
 
 
 async def _fetch(bucket: Bucket, layout: Layout, venue: VenueName, date: str, dates: Sequence[str]) -> None:

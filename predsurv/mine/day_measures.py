@@ -60,6 +60,21 @@ def measure_day(day: MiningDay, rows_per_step: int = ROWS_PER_STEP) -> DayMeasur
     return known
 
 
+def remembered(day: MiningDay) -> DayMeasures | None:
+    """Return what was measured of the same files of ``day`` before, None if nothing; raises as ``measure_day``."""
+    require_coverage(day)
+    return _rollup(day).read()
+
+
+def remember(day: MiningDay, measured: DayMeasures) -> None:
+    """Keep what was ``measured`` of the files of ``day``; raises OSError."""
+    _rollup(day).write(measured)
+
+
+def _rollup(day: MiningDay) -> DayRollup:
+    return DayRollup(day, manifest.read_by_path(Layout(day.data_dir).manifest, day.date), lost_time(day))
+
+
 def measure_part(day: MiningDay, part: DayPart, rows_per_step: int = ROWS_PER_STEP) -> DayMeasures:
     """Measure some of the instruments of ``day``; nothing is remembered. Raises as ``measure_day``."""
     require_coverage(day)

@@ -1,6 +1,6 @@
 """What was measured of a day."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -22,3 +22,11 @@ class DayMeasures(NamedTuple):
     listed: ListedInstruments
     lost: LostTime
     unplaced: int
+
+
+def put_together(parts: Sequence[DayMeasures]) -> DayMeasures:
+    """Return the day of which ``parts`` (``observed_day.DayPart``, all of them, in order) were measured one by one."""
+    names = dict.fromkeys(name for part in parts for name in part.measures)
+    measures = {name: pl.concat([part.measures[name] for part in parts if name in part.measures]) for name in names}
+    first = parts[0]
+    return DayMeasures(measures, first.rows, first.listed, first.lost, first.unplaced)

@@ -115,5 +115,11 @@ class HourRollups:
         return frame
 
 
+def has_hours(day: MiningDay) -> bool:
+    """Return whether hours of ``day`` are remembered."""
+    files = RollupFiles(day, HOUR_ROLLUPS)
+    return any(files.entry(_name(hour)) is not None for hour in range(24))
+
+
 def _name(hour: int) -> str:
     return f"hour={hour:02d}"

@@ -1,6 +1,7 @@
 """Days measured by a dask cluster are those that one machine measures, on any workers, and when one of them dies."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,16 @@ from msgspec.structs import replace
 
 from predsurv.cli.app import main
 from predsurv.core.events import BookDelta, Trade
+from predsurv.core.ids import EventId
 from predsurv.core.records import BookTop, Coverage, Record
 from predsurv.mine import cluster, scores
-from predsurv.mine.cluster import WorkerData, measure_on_cluster
+from predsurv.mine.cluster import Progress, WorkerData, measure_on_cluster
 from predsurv.mine.job import mine_days
 from predsurv.mine.recorded_days import MiningDay
+from predsurv.mine.roll_up import roll_up_day
 from predsurv.store.layout import NS_DAY, date_of
-from tests.kit.mining_samples import T0, record, session
+from tests.kit.market_samples import market
+from tests.kit.mining_samples import T0, listed, record, session
 from tests.kit.object_store import BUCKET, object_store
 
 SETTINGS = """
@@ -41,12 +45,26 @@ distributed: Any = _distributed  # its functions have no types
 WEIGHT = scores.weights({}, "research")
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
-def address(request: pytest.FixtureRequest) -> Iterator[str]:
+@pytest.fixture(scope="module", params=[1, 2, 4], ids=["one worker", "two workers", "four workers"])
+def running(request: pytest.FixtureRequest) -> Iterator[Any]:
     options: dict[str, Any] = {"dashboard_address": "127.0.0.1:0", "threads_per_worker": 1, "host": "127.0.0.1"}
     credentials = {"AWS_ACCESS_KEY_ID": "anybody", "AWS_SECRET_ACCESS_KEY": "CANARY"}  # workers read the bucket
-    with distributed.LocalCluster(n_workers=request.param, processes=True, env=credentials, **options) as running:
-        yield running.scheduler_address
+    with distributed.LocalCluster(n_workers=request.param, processes=True, env=credentials, **options) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def address(running: Any) -> str:
+    wait_for_workers(running)
+    return str(running.scheduler_address)
+
+
+def wait_for_workers(running: Any) -> int:
+    """Wait until workers that died are there again; return how many there are."""
+    workers = len(running.worker_spec)
+    with distributed.Client(running.scheduler_address, set_as_default=False) as client:
+        client.wait_for_workers(workers, timeout=300)
+    return workers
 
 
 def later(each: Record, days: int) -> Record:
@@ -64,6 +82,8 @@ def later(each: Record, days: int) -> Record:
 def days(tmp_path: Path) -> list[MiningDay]:
     folder = tmp_path / "data"
     first = record(folder, [[later(each, n) for each in session()] for n in range(4)])
+    event = {"event_id": EventId("e"), "mutually_exclusive": True, "exhaustive": True}
+    listed(first, *(replace(market(n), **event) for n in (1, 2)))
     return [first._replace(date=date_of(T0 + n * NS_DAY)) for n in range(4)]
 
 
@@ -72,10 +92,29 @@ def files(days: list[MiningDay]) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in (folder / "stats").rglob("stats.parquet")}
 
 
+def forget(days: list[MiningDay]) -> None:
+    """Remove what was measured, and the ranks of the days before."""
+    for name in ("day_rollups", "rollups", "stats"):
+        shutil.rmtree(days[0].data_dir / name, ignore_errors=True)
+
+
+def killer(address: str, killed: list[int]) -> Progress:
+    """Kills a worker when the first task is done."""
+
+    def kill(done: int, of: int) -> None:
+        if done == 1 and not killed:
+            with distributed.Client(address, set_as_default=False) as client:
+                killed.extend(client.run(os.getpid).values())
+            os.kill(killed[0], signal.SIGKILL)
+
+    return kill
+
+
 def test_a_cluster_finds_what_one_machine_finds(address: str, days: list[MiningDay]) -> None:
     found = measure_on_cluster(address, WorkerData(days[0].data_dir), days)
     there = mine_days(days, WEIGHT, found=found)
     written = files(days)
+    forget(days)
     here = mine_days(days, WEIGHT)
     assert there.stats.equals(here.stats)
     assert files(days) == written
@@ -85,16 +124,48 @@ def test_a_cluster_finds_what_one_machine_finds(address: str, days: list[MiningD
 
 def test_a_worker_that_dies_in_the_middle_costs_nothing_but_time(address: str, days: list[MiningDay]) -> None:
     killed: list[int] = []
-
-    def kill(done: int, of: int) -> None:
-        if done == 1 and not killed:
-            with distributed.Client(address, set_as_default=False) as client:
-                killed.extend(client.run(os.getpid).values())
-            os.kill(killed[0], signal.SIGKILL)
-
-    found = measure_on_cluster(address, WorkerData(days[0].data_dir), days, kill)
+    found = measure_on_cluster(address, WorkerData(days[0].data_dir), days, killer(address, killed))
     assert killed
-    assert mine_days(days, WEIGHT, found=found).stats.equals(mine_days(days, WEIGHT).stats)
+    there = mine_days(days, WEIGHT, found=found).stats
+    written = files(days)
+    forget(days)
+    assert there.equals(mine_days(days, WEIGHT).stats)
+    assert files(days) == written
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_workers_share_one_day(running: Any, address: str, days: list[MiningDay], dies: bool) -> None:
+    one, killed, tasks = days[:1], list[int](), set[int]()
+    kill = killer(address, killed) if dies else None
+
+    def progress(done: int, of: int) -> None:
+        tasks.add(of)
+        if kill is not None:
+            kill(done, of)
+
+    workers = wait_for_workers(running)
+    found = measure_on_cluster(address, WorkerData(one[0].data_dir), one, progress)
+    assert tasks == {workers}
+    assert bool(killed) == dies
+    there = mine_days(one, WEIGHT, found=found)
+    written = files(one)
+    wait_for_workers(running)
+    again = measure_on_cluster(address, WorkerData(one[0].data_dir), one, progress)
+    assert tasks == {workers, 0}, "what was put together is remembered"
+    assert mine_days(one, WEIGHT, found=again).stats.equals(there.stats)
+    forget(one)
+    assert there.stats.equals(mine_days(one, WEIGHT).stats)
+    assert files(one) == written
+    assert there.stats["outcome_legs"].to_list() == [2, 2]
+
+
+def test_days_with_measured_hours_are_not_divided(address: str, days: list[MiningDay]) -> None:
+    one, tasks = days[:1], set[int]()
+    roll_up_day(one[0].data_dir, one[0].venue, one[0].date)
+    found = measure_on_cluster(address, WorkerData(one[0].data_dir), one, lambda _, of: tasks.add(of))
+    assert tasks == {1}
+    forget(one)
+    assert mine_days(one, WEIGHT, found=found).stats.equals(mine_days(one, WEIGHT).stats)
 
 
 def test_another_predsurv_is_refused(

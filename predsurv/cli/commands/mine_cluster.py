@@ -51,5 +51,5 @@ def measured_there(config: Config, address: str, days: Sequence[MiningDay]) -> l
     data = WorkerData(config.data_dir.absolute(), bucket)
     with progress_line() as update:
         return measure_on_cluster(
-            address, data, days, lambda done, of: update(("cluster", f"{done} of {of} days measured"))
+            address, data, days, lambda done, of: update(("cluster", f"{done} of {of} tasks done"))
         )
