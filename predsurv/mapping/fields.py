@@ -82,19 +82,23 @@ def threshold(one: Terms, other: Terms) -> Finding:
     mine, yours = snapped(first, grid), snapped(second, grid)
     if mine.empty or yours.empty:
         return Finding("threshold", "conflict", *texts)
-    mine, yours = _as_bound(mine, first, yours, second), _as_bound(yours, second, mine, first)
     relation = intervals.relate(mine, yours)
     if relation != "equal" and grid is None and _equal_if_whole(first, second, one, other):
+        return Finding("threshold", "likely", *texts)
+    if _is_bare_bound(mine, first, yours, second) or _is_bare_bound(yours, second, mine, first):
         return Finding("threshold", "likely", *texts)
     status: dict[str, Status] = {"equal": "agree", "complement": "opposite", "subset": "narrower", "superset": "wider"}
     return Finding("threshold", status.get(relation, "overlap" if relation == "overlap" else "conflict"), *texts)
 
 
-def _as_bound(mine: Interval, said: Quantity, yours: Interval, heard: Quantity) -> Interval:
-    """Read a number without a comparator ("hit $150k") as the bound that the other side states at this number."""
-    if said.form != "exact" or heard.form != "bound" or said.unit != "usd":
-        return mine
-    return yours if mine.low in (yours.low, yours.high - 1) else mine
+def _is_bare_bound(mine: Interval, said: Quantity, yours: Interval, heard: Quantity) -> bool:
+    """Return whether ``said`` is a price without a comparator ("$150,000") at the bound that the other side states.
+
+    It probably means that bound, and whether above, from or below it nobody says: "more than k" against "k" was among
+    the most frequent false pairs.
+    """
+    bare = said.form == "exact" and heard.form == "bound" and said.unit == "usd"
+    return bare and mine.low in (yours.low, yours.low - 1, yours.high - 1, yours.high)
 
 
 def _equal_if_whole(first: Quantity, second: Quantity, one: Terms, other: Terms) -> bool:

@@ -16,7 +16,7 @@ from predsurv.cli.commands.map_review import (
     review_pairs,
 )
 from predsurv.cli.options import ConfigFile, OutputFormat
-from predsurv.cli.output.mapping_tables import built_table, quality_json, quality_tables, queue_table
+from predsurv.cli.output.mapping_tables import built_table, quality_json, quality_tables, queue_table, settled_line
 from predsurv.cli.output.render import console, near, say, show
 from predsurv.config import load
 from predsurv.config.mappings import pair_name
@@ -40,6 +40,8 @@ def build(top: Top = 20, config: ConfigFile = None, format: OutputFormat = "tabl
     decided = decided_queue(loaded.data_dir, loaded.trading.mappings)
     show(queue_table(decided, top), format)
     say(built_table(built))
+    if line := settled_line(built.settled):
+        say(line)
     say(f"queue: {near(built.path)}; next: predsurv map review")
 
 

@@ -6,9 +6,11 @@ from typing import Final
 
 from predsurv.cli.output.render import Column, Table, Value, render
 from predsurv.config.mappings import PairName
+from predsurv.core.text import sanitise
 from predsurv.mapping.build import BuiltQueue
 from predsurv.mapping.findings import Finding
 from predsurv.mapping.queue import DecidedPair
+from predsurv.mapping.settled_pairs import SettledPairs
 from predsurv.mapping.trial import Trial, WrongPair
 
 _QUEUE: Final = (
@@ -115,6 +117,23 @@ def built_table(built: BuiltQueue) -> str:
     """Return what a build did as one line."""
     first, second = built.markets
     return f"{first:,} × {second:,} markets, {built.pairs:,} candidates compared, {len(built.queue):,} in the queue"
+
+
+def settled_line(settled: SettledPairs) -> str:
+    """Return how pairs of settled markets paid as one line, "" where there are none to compare."""
+    first, second = settled.markets
+    if not (first and second):
+        return ""
+    alike, wrong = len(settled.alike), settled.contradicted
+    line = (
+        f"{first:,} × {second:,} settled markets: {alike + len(wrong):,} pairs read as the same, {alike:,} paid alike"
+    )
+    shown = ", ".join(f"{sanitise(one, 40)} and {sanitise(other, 40)}" for one, other in wrong[:_WRONG_SHOWN])
+    more = len(wrong) - _WRONG_SHOWN
+    return f"{line}; not {shown}{f' and {more:,} more' if more > 0 else ''}" if wrong else line
+
+
+_WRONG_SHOWN: Final = 3
 
 
 def quality_tables(trial: Trial, wrong: int) -> list[Table]:
