@@ -18,7 +18,7 @@ from predsurv.mine.measures import books, moments, visits
 from predsurv.mine.measures.outcome_sums import NO_SETS, outcome_sums, with_mirrored
 from predsurv.mine.measures.totals import Totals
 from predsurv.mine.observation import observe
-from predsurv.mine.observed_day import WHOLE, DayPart, ObservedDay, observed_day, unplaced
+from predsurv.mine.observed_day import WHOLE, DayPart, DayScope, observed_day, unplaced
 from predsurv.mine.recorded_days import MiningDay, require_coverage
 from predsurv.mine.set_hours import sets_by_hour
 from predsurv.store import manifest
@@ -103,7 +103,7 @@ def _measure_day(
     source = collector_filter(day, lost)
     seen = observe(day, source, lost)
     listed = listed_instruments(day, seen.totals["market_id"])
-    scope = observed_day(day, sealed, source, seen, listed, part)
+    scope = observed_day(day, sealed, source, seen, listed, part=part)
     measures = _measures(scope, rows_per_step, keeps_hours=keeps_hours)
     measures["ticks"] = _ticks(scope, measures, listed)
     names = pl.DataFrame({"instrument_id": scope.ids.categories}).with_row_index("code")
@@ -125,7 +125,7 @@ def _measure_day(
     )
 
 
-def _measures(scope: ObservedDay, rows_per_step: int, *, keeps_hours: bool) -> dict[str, pl.DataFrame]:
+def _measures(scope: DayScope, rows_per_step: int, *, keeps_hours: bool) -> dict[str, pl.DataFrame]:
     totals, carry, begun = Totals("code"), NO_BOOKS, scope.visits
     rollups = HourRollups(scope.day, NumberedDay(scope.ids, scope.visits), scope.sealed, scope.source.owners)
     by_hour = {name: hours_of(scope.day.files(name)) for name in _BY_HOUR}
@@ -157,7 +157,7 @@ def _measures(scope: ObservedDay, rows_per_step: int, *, keeps_hours: bool) -> d
 
 
 def _measured(
-    scope: ObservedDay, files: _HourFiles, observed: ObservedHour, carry: pl.DataFrame, rows_per_step: int
+    scope: DayScope, files: _HourFiles, observed: ObservedHour, carry: pl.DataFrame, rows_per_step: int
 ) -> HourMeasures:
     """Measure an hour from its files, as many instruments at a time as have ``rows_per_step`` rows, about."""
     both = [*files.snapshots, *files.deltas]
@@ -185,7 +185,7 @@ def _measured(
     return HourMeasures(measures, pl.concat([part.carry for part in parts]))
 
 
-def _ticks(scope: ObservedDay, measures: dict[str, pl.DataFrame], listed: ListedInstruments) -> pl.DataFrame:
+def _ticks(scope: DayScope, measures: dict[str, pl.DataFrame], listed: ListedInstruments) -> pl.DataFrame:
     columns = ("code", "piece", "two_sided_s", "spread_s", "mid_s")
     known = listed.steps.filter(pl.col("instrument_id").is_in(scope.ids.categories.implode()))
     steps = scope.coded(known)

@@ -92,7 +92,7 @@ class CodedReader(NamedTuple):
         return CodedRows(rows.drop("instrument_id"), codes, runs["len"]).only(wanted)
 
 
-class ObservedDay(NamedTuple):
+class DayScope(NamedTuple):
     """A day and its observed instruments; ``ids`` encodes their ids, in the order in which files have them.
 
     Of the instruments in ``part`` only: ``visits``, ``heard`` (in which trades were observed), ``trades``, ``pieces``.
@@ -126,8 +126,9 @@ def observed_day(
     source: CollectorFilter,
     seen: Observation,
     listed: ListedInstruments,
+    *,
     part: DayPart = WHOLE,
-) -> ObservedDay:
+) -> DayScope:
     """Return what of ``day`` counts: ``seen`` by the collectors that ``source`` selects, of instruments in ``part``."""
     observed = pl.concat([seen.books["instrument_id"], seen.trades["instrument_id"]]).unique()
     mirrors = listed.mirrors.filter(pl.col("primary").is_in(observed.implode()))
@@ -139,11 +140,12 @@ def observed_day(
         pl.col("instrument_id").is_not_null()
     )
     coded = mirrors.cast({"instrument_id": ids, "primary": ids})
-    trades = placed_trades(own, seen.trades.cast({"instrument_id": ids}).lazy(), coded).collect(engine="streaming")
+    placed = placed_trades(own, seen.trades.cast({"instrument_id": ids}).lazy(), coded).collect(engine="streaming")
+    trades = _coded(placed, ids).sort("code", "ts", "price", "size", "sign")  # so that sums are always of one order
     pieces = listed.pieces.filter(pl.col("instrument_id").is_in(observed.implode()))
     own_part = CodedReader(source, ids, *part.bounds(len(ids.categories)))
     every_visit = visits.numbered(_coded(seen.books, ids))
-    return ObservedDay(
+    return DayScope(
         day,
         sealed,
         source,
@@ -152,7 +154,7 @@ def observed_day(
         every_visit,
         own_part.of(every_visit),
         own_part.of(_coded(seen.trades, ids)),
-        own_part.of(_coded(trades, ids)),
+        own_part.of(trades),
         own_part.of(_coded(pieces, ids)),
         _sets(listed.sets, seen.books["instrument_id"].unique(), ids),
     )

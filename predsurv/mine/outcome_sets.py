@@ -38,20 +38,20 @@ class OutcomeSets(NamedTuple):
     schedules: tuple[FeeSchedule, ...]
 
 
-class _Terms(NamedTuple):
+class _TradingTerms(NamedTuple):
     since: int
     until: int
     fee: FeeSchedule
 
 
-class _Leg(NamedTuple):
+class _ExclusiveOutcome(NamedTuple):
     """The first outcome of an exclusive market; ``settled`` before the day began, and then its ``payout`` if told."""
 
     instrument_id: str
     exhaustive: bool
     settled: bool
     payout: int | None
-    terms: Sequence[_Terms]
+    terms: Sequence[_TradingTerms]
 
 
 class SetFinder:
@@ -59,8 +59,8 @@ class SetFinder:
 
     def __init__(self, start: int, end: int) -> None:
         self._start, self._end = start, end
-        self._events: dict[EventId, list[_Leg | None]] = {}
-        self._markets: list[tuple[tuple[str, ...], Sequence[_Terms]]] = []
+        self._events: dict[EventId, list[_ExclusiveOutcome | None]] = {}
+        self._markets: list[tuple[tuple[str, ...], Sequence[_TradingTerms]]] = []
 
     def add(self, stated: Sequence[StatedFrom], *, recorded: bool) -> None:
         """Add a market by what was known of it, at the beginning and after each statement (at least one)."""
@@ -70,7 +70,9 @@ class SetFinder:
         legs = self._events.setdefault(market.event_id, [])
         if market.mutually_exclusive and market.market_type == BINARY and len(names) == 2:
             first = stated[0].known
-            legs.append(_Leg(names[0], market.exhaustive, first.market.status in FINAL, _payout(first), terms))
+            legs.append(
+                _ExclusiveOutcome(names[0], market.exhaustive, first.market.status in FINAL, _payout(first), terms)
+            )
         else:
             legs.append(None)
         if recorded and market.market_type == BINARY and len(names) > 1:
@@ -97,7 +99,7 @@ class _Form:
         self._pairs: list[tuple[str, str]] = []
         self._count = 0
 
-    def add_event(self, legs: Sequence[_Leg], *, whole: bool) -> None:
+    def add_event(self, legs: Sequence[_ExclusiveOutcome], *, whole: bool) -> None:
         """Add the set of an event; ``whole``: every market of it is one of the ``legs``."""
         settled = [leg.payout for leg in legs if leg.settled]
         live = [leg for leg in legs if not leg.settled]
@@ -105,13 +107,13 @@ class _Form:
         known = len(live) > 1 and MICROS not in settled
         self._add(live, [leg.instrument_id for leg in live], exhaustive=exhaustive, known=known)
 
-    def add_market(self, names: Sequence[str], terms: Sequence[_Terms]) -> None:
+    def add_market(self, names: Sequence[str], terms: Sequence[_TradingTerms]) -> None:
         """Add the set of a market's outcomes, for those that belong to no event's."""
         shown = [name for name in names if name not in self._shown]
         if len(names) == 2 and names[0] in shown:
             self._pairs.append((names[0], names[1]))
         if shown:
-            legs = [_Leg(name, exhaustive=True, settled=False, payout=None, terms=terms) for name in names]
+            legs = [_ExclusiveOutcome(name, exhaustive=True, settled=False, payout=None, terms=terms) for name in names]
             self._add(legs, shown, exhaustive=True, known=True)
 
     def made(self) -> OutcomeSets:
@@ -123,7 +125,7 @@ class _Form:
             tuple(self._schedules),
         )
 
-    def _add(self, legs: Sequence[_Leg], shown: Iterable[str], *, exhaustive: bool, known: bool) -> None:
+    def _add(self, legs: Sequence[_ExclusiveOutcome], shown: Iterable[str], *, exhaustive: bool, known: bool) -> None:
         number = self._count
         self._count += 1
         self._shown |= dict.fromkeys(shown, number)
@@ -136,9 +138,9 @@ class _Form:
                 self._terms.append((number, leg.instrument_id, terms.since, terms.until, fee))
 
 
-def _terms(stated: Sequence[StatedFrom], end: int) -> Iterator[_Terms]:
+def _terms(stated: Sequence[StatedFrom], end: int) -> Iterator[_TradingTerms]:
     """Yield from when to when the market could be traded at which fee."""
-    pending: _Terms | None = None
+    pending: _TradingTerms | None = None
     for number, (since, known) in enumerate(stated):
         until = stated[number + 1].since if number + 1 < len(stated) else end
         closes = known.market.trading_ends
@@ -151,7 +153,7 @@ def _terms(stated: Sequence[StatedFrom], end: int) -> Iterator[_Terms]:
             continue
         if pending is not None:
             yield pending
-        pending = _Terms(since, until, fee)
+        pending = _TradingTerms(since, until, fee)
     if pending is not None:
         yield pending
 

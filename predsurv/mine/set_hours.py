@@ -8,12 +8,12 @@ import polars as pl
 from predsurv.mine.hour_measures import NO_BOOKS
 from predsurv.mine.measures import moments
 from predsurv.mine.measures.outcome_sums import best_carried, outcome_sums
-from predsurv.mine.observed_day import ObservedDay
+from predsurv.mine.observed_day import DayScope
 from predsurv.store.layout import NS_HOUR, Layout
 from predsurv.store.read.verify_digests import check_listed
 
 
-def sets_by_hour(scope: ObservedDay, snapshots: Mapping[int, Sequence[Path]]) -> Iterator[pl.DataFrame]:
+def sets_by_hour(scope: DayScope, snapshots: Mapping[int, Sequence[Path]]) -> Iterator[pl.DataFrame]:
     """Yield ``outcome_sums`` of each hour of the day, from the best prices in its ``snapshots`` alone."""
     sets, carry = scope.sets, NO_BOOKS
     if sets.sets.is_empty():

@@ -10,13 +10,16 @@ from msgspec.structs import replace
 
 from predsurv.core.errors import ConfigError
 from predsurv.core.events import MarketChange
-from predsurv.core.ids import VenueName
-from predsurv.core.market import PriceBand
+from predsurv.core.ids import EventId, VenueName
+from predsurv.core.market import Market, PriceBand
 from predsurv.core.num import Price
 from predsurv.core.records import Coverage
 from predsurv.mine import scores
+from predsurv.mine.day_measures import measure_day, measure_part
+from predsurv.mine.day_results import put_together
 from predsurv.mine.job import MiningResult, mine
 from predsurv.mine.mid_lines import mid_lines
+from predsurv.mine.observed_day import DayPart
 from predsurv.mine.recorded_days import MiningDay, choose_days, recorded_days
 from tests.kit.market_samples import market
 from tests.kit.mining_samples import DATE, HOUR, KEY, QUIET, START, S, covered, listed, record, session, top
@@ -165,3 +168,41 @@ def test_a_recording_without_any_book_still_has_its_coverage(tmp_path: Path) -> 
     assert stats["observed_s"].to_list() == [10.0]
     assert stats["spread_usd"].to_list() == [None]
     assert stats["score"].item() < 0.1
+
+
+def together(number: int) -> Market:
+    """One of the exclusive markets of an event, of which one comes true."""
+    return replace(market(number), event_id=EventId("e"), mutually_exclusive=True, exhaustive=True)
+
+
+def test_prices_of_an_event_are_added_up_while_all_its_books_are_known(tmp_path: Path) -> None:
+    day = listed(record(tmp_path, [session()]), together(1), together(2))
+    found = mine(day, EVEN).stats.select("instrument_id", pl.col("^outcome_.*$")).sort("instrument_id").to_dicts()
+    assert [each.pop("instrument_id") for each in found] == ["m1-yes", "m2-yes"]
+    assert found[0] == found[1]
+    assert (found[0]["outcome_legs"], found[0]["outcome_sum_s"]) == (2, 280)
+    assert found[0]["outcome_ask_sum_usd"] == pytest.approx((1.11 * 50 + 1.12 * 70 + 1.13 * 160) / 280)
+    assert found[0]["outcome_bid_sum_usd"] == pytest.approx((0.69 * 50 + 0.68 * 70 + 0.67 * 160) / 280)
+    assert found[0]["outcome_excursions"] == 0
+
+
+def test_an_event_of_which_one_market_is_not_recorded_has_no_sum(tmp_path: Path) -> None:
+    mined = mine(listed(record(tmp_path, [session()]), together(1), together(2), together(3)), EVEN)
+    assert row(mined)["outcome_sum_s"] is None
+
+
+def test_a_book_and_its_mirror_add_up_to_a_dollar_and_the_spread(tmp_path: Path) -> None:
+    found = row(mine(listed(record(tmp_path, [session()]), market(1)), EVEN))
+    assert found["outcome_ask_sum_usd"] == pytest.approx(1 + found["spread_usd"])
+    assert found["outcome_bid_sum_usd"] == pytest.approx(1 - found["spread_usd"])
+    assert (found["outcome_legs"], found["outcome_beyond_share"]) == (2, 0)
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+def test_a_day_measured_in_parts_is_the_same_day(tmp_path: Path, parts: int) -> None:
+    day = listed(record(tmp_path, [session()]), together(1), together(2))
+    whole = measure_day(day)
+    joined = put_together([measure_part(day, DayPart(number, parts)) for number in range(parts)])
+    assert joined.measures.keys() == whole.measures.keys()
+    for name, frame in whole.measures.items():
+        assert frame.sort(frame.columns).equals(joined.measures[name].select(frame.columns).sort(frame.columns))

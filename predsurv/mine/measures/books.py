@@ -96,7 +96,7 @@ def book_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
     two_sided = pl.col("mid").is_not_null()
     return (
         rows.filter("trusted")
-        .group_by("code")
+        .group_by("code", maintain_order=True)
         .agg(
             weight.sum().alias("trusted_s"),
             weight.filter(two_sided).sum().alias("two_sided_s"),
@@ -117,14 +117,14 @@ def visit_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return ``two_sided_s`` and ``spread_s`` of held rows per ``visit``."""
     known = rows.filter(pl.col("trusted") & pl.col("spread").is_not_null())
     spread = (pl.col("spread") * pl.col("seconds")).sum().alias("spread_s")
-    return known.group_by("visit").agg(pl.col("seconds").sum().alias("two_sided_s"), spread)
+    return known.group_by("visit", maintain_order=True).agg(pl.col("seconds").sum().alias("two_sided_s"), spread)
 
 
 def spread_times(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Return the seconds for which each spread held: ``code, spread`` (micros), ``seconds``."""
     micros = (pl.col("spread") * _MICROS).round().cast(pl.Int64)
     known = rows.filter(pl.col("trusted") & pl.col("spread").is_not_null())
-    return known.group_by("code", micros.alias("spread")).agg(pl.col("seconds").sum())
+    return known.group_by("code", micros.alias("spread"), maintain_order=True).agg(pl.col("seconds").sum())
 
 
 def piece_sums(rows: pl.LazyFrame, pieces: pl.LazyFrame, begin: int) -> pl.LazyFrame:
@@ -143,7 +143,7 @@ def piece_sums(rows: pl.LazyFrame, pieces: pl.LazyFrame, begin: int) -> pl.LazyF
         .join(named, on="code")
         .with_columns((inside / NS_PER_S).alias("part"))
         .filter(pl.col("part") > 0)
-        .group_by("code", "piece")
+        .group_by("code", "piece", maintain_order=True)
         .agg(
             pl.col("part").sum().alias("two_sided_s"),
             *((pl.col(name) * pl.col("part")).sum().alias(f"{name}_s") for name in ("spread", "mid")),
@@ -162,11 +162,13 @@ def spreads_in_ticks(sums: pl.LazyFrame, steps: pl.LazyFrame) -> pl.LazyFrame:
         steps.join(sums, on=["code", "piece"])
         .filter(pl.col("begin") <= pl.col("mid_s") / pl.col("two_sided_s") + _ROUNDING)
         .sort("code", "piece", "begin")
-        .group_by("code", "piece")
+        .group_by("code", "piece", maintain_order=True)
         .agg(pl.col("tick_size", "spread_s", "two_sided_s").last())
     )
     in_ticks = (pl.col("spread_s") / pl.col("tick_size")).sum()
-    return ticks.group_by("code").agg(pl.col("two_sided_s").sum().alias("ticked_s"), in_ticks.alias("ticks_s"))
+    return ticks.group_by("code", maintain_order=True).agg(
+        pl.col("two_sided_s").sum().alias("ticked_s"), in_ticks.alias("ticks_s")
+    )
 
 
 @cache

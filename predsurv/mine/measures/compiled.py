@@ -124,7 +124,7 @@ def _module() -> Any:
 
 def _placed(begin: int, trades: pl.DataFrame) -> tuple[Any, ...]:
     at = instant(pl.col("code"), pl.col("ts"), begin).alias("at")
-    rows = trades.select("code", at, "sign", "price", "size").sort("at")
+    rows = trades.select("code", at, "sign", "price", "size").sort("at", maintain_order=True)
     return (
         *(_content(rows[name].cast(pl.Int64), 0, 8) for name in ("code", "at", "sign")),
         *(_numbers(rows[name]) for name in ("price", "size")),

@@ -50,7 +50,7 @@ def coverage_totals(coverage: pl.LazyFrame) -> pl.LazyFrame:
     seen = pl.col("state") == "covered"
     chance = inclusion()
     chosen = seen & (chance > 0)
-    return coverage.group_by("market_id", "instrument_id").agg(
+    return coverage.group_by("market_id", "instrument_id", maintain_order=True).agg(
         seconds.filter(seen).sum().alias("observed_s"),
         seconds.filter(missed).sum().alias("gap_s"),
         *(
@@ -75,7 +75,9 @@ def channel_time(coverage: pl.LazyFrame, channel: str) -> pl.LazyFrame:
     """
     seconds = (pl.col("end") - pl.col("start")).sum() / NS_PER_S
     telling = coverage.filter((pl.col("state") == "covered") | pl.col(channel).is_not_null())
-    by_reason = telling.group_by("instrument_id", pl.col(channel).alias("reason")).agg(seconds.alias("seconds"))
+    by_reason = telling.group_by("instrument_id", pl.col(channel).alias("reason"), maintain_order=True).agg(
+        seconds.alias("seconds")
+    )
     return by_reason.select("instrument_id", pl.lit(channel).alias("channel"), "reason", "seconds")
 
 
@@ -90,7 +92,7 @@ def merged(rows: pl.LazyFrame) -> pl.LazyFrame:
     return (
         rows.sort("instrument_id", "start")
         .with_columns((~joins).cum_sum().alias("stretch"))
-        .group_by("instrument_id", "stretch")
+        .group_by("instrument_id", "stretch", maintain_order=True)
         .agg(pl.col("start").min(), pl.col("end").max())
         .select("instrument_id", "start", "end")
         .sort("instrument_id", "start")

@@ -34,7 +34,9 @@ def mid_path(rows: pl.LazyFrame) -> pl.LazyFrame:
             pl.col(name).drop_nulls().last().alias(f"{name}_close"),
         )
     ]
-    return rows.filter(pl.col("trusted") & pl.col("mid").is_not_null()).group_by("code").agg(columns)
+    return (
+        rows.filter(pl.col("trusted") & pl.col("mid").is_not_null()).group_by("code", maintain_order=True).agg(columns)
+    )
 
 
 def quotes(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -89,7 +91,7 @@ def path_sums(quoted: pl.LazyFrame) -> pl.LazyFrame:
     """Return per instrument ``jumps``, ``gone`` (shares), ``queued_s`` (shares at both best prices times seconds)."""
     jump = pl.col("step").abs() >= JUMP - _ROUNDING
     lasted = (pl.col("end") - pl.col("at")) / NS_PER_S
-    return quoted.group_by("code").agg(
+    return quoted.group_by("code", maintain_order=True).agg(
         jump.sum().cast(pl.Int64).alias("jumps"),
         pl.col("gone").sum(),
         ((pl.col("bid_sz") + pl.col("ask_sz")) * lasted).sum().alias("queued_s"),
@@ -104,9 +106,9 @@ def variance_sums(quoted: pl.LazyFrame) -> pl.LazyFrame:
     or the run's beginning, to u_a = τ_a, or the run's end − 60 s. For one b those with u_a > v_b are the last ones up
     to b, so that cumulative sums of d and d · u give all of it.
     """
-    runs = quoted.group_by("code", "run").agg(pl.col("began").first(), pl.col("ended").first())
+    runs = quoted.group_by("code", "run", maintain_order=True).agg(pl.col("began").first(), pl.col("ended").first())
     paired = ((pl.col("ended") - pl.col("began") - _HORIZON) / NS_PER_S).clip(lower_bound=0.0).sum()
-    seconds = runs.group_by("code").agg(paired.alias("paired_s"))
+    seconds = runs.group_by("code", maintain_order=True).agg(paired.alias("paired_s"))
     base = pl.col("code").cast(pl.Int64) * STRIDE
     steps = (
         quoted.filter((pl.col("step") != 0) & (pl.col("ended") - pl.col("began") > _HORIZON))
@@ -126,7 +128,7 @@ def variance_sums(quoted: pl.LazyFrame) -> pl.LazyFrame:
     twice = 2 * (du - pl.col("v_s") * d) - pl.col("d") * (pl.col("u_s") - pl.col("v_s"))
     moved = (
         steps.join_asof(lower, left_on="v", right_on="u", strategy="backward", coalesce=False, check_sortedness=False)
-        .group_by("code")
+        .group_by("code", maintain_order=True)
         .agg((pl.col("d") * twice).sum().alias("moved"))
     )
     return seconds.join(moved, on="code", how="left").with_columns(pl.col("moved").fill_null(0.0))
@@ -153,7 +155,7 @@ def foresight_sums(quoted: pl.LazyFrame) -> pl.LazyFrame:
         ).drop("then")  # fmt: skip
     moved = pl.col("mid_after") - pl.col("mid")
     signals = {"queues": pl.col("queues").fill_nan(0.0), "flow": pl.col("flow_to") - pl.col("flow_from")}
-    return paired.group_by("code").agg(
+    return paired.group_by("code", maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("samples"),
         moved.sum().alias("sum_y"),
         (moved * moved).sum().alias("sum_yy"),

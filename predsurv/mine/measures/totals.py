@@ -24,7 +24,7 @@ _ROWS_MAX: Final = 300_000
 
 
 def combined(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame:
-    """Return the total of ``frames`` of one measure, in order of time, per ``keys``."""
+    """Return the total of ``frames`` of one measure, in order of time, per ``keys``; sums are of one order always."""
     if len(frames) == 1:
         return frames[0]
     stacked = pl.concat(frames)

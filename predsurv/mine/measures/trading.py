@@ -24,7 +24,7 @@ _ROUNDING: Final = 1e-9
 def trade_sums(placed: pl.LazyFrame) -> pl.LazyFrame:
     """Return per instrument the number, shares and dollars of ``placed`` trades, those of takers who bought apart."""
     bought = pl.col("size").filter(pl.col("sign") > 0)
-    return placed.group_by("code").agg(
+    return placed.group_by("code", maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("trades"),
         pl.col("size").sum().alias("volume"),
         (pl.col("price") * pl.col("size")).sum().alias("notional"),
@@ -35,14 +35,14 @@ def trade_sums(placed: pl.LazyFrame) -> pl.LazyFrame:
 
 def trade_sizes(placed: pl.LazyFrame) -> pl.LazyFrame:
     """Return how many trades had each size: ``code, size, count``."""
-    return placed.group_by("code", "size").agg(pl.len().cast(pl.Int64).alias("count"))
+    return placed.group_by("code", "size", maintain_order=True).agg(pl.len().cast(pl.Int64).alias("count"))
 
 
 def met(placed: pl.LazyFrame, quoted: pl.LazyFrame, begin: int) -> pl.LazyFrame:
     """Return trades of the hour from ``begin`` on (``code, ts, price, size, sign``) with the quotes around each."""
     trades = placed.select(
         "code", "price", "size", "sign", instant(pl.col("code"), pl.col("ts"), begin).alias("at")
-    ).sort("at")  # fmt: skip
+    ).sort("at", maintain_order=True)  # fmt: skip
     book = quoted.select(
         pl.col("at").alias("then"), "run", "ended", pl.col("mid"), "bid_depth_5c", "ask_depth_5c"
     )  # fmt: skip
@@ -92,7 +92,7 @@ def impact_sums(trades: pl.LazyFrame) -> pl.LazyFrame:
     )
     gains = {f"markout_{horizon}s": sign * (pl.col(f"mid_{horizon}s") - pl.col("price")) for horizon in HORIZONS_S}
     gains["effective"] = 2 * sign * (pl.col("price") - pl.col("mid_before"))
-    return trades.group_by("code").agg(
+    return trades.group_by("code", maintain_order=True).agg(
         *((size * gain).sum().alias(name) for name, gain in gains.items()),
         *(size.filter(gain.is_not_null()).sum().alias(f"{name}_shares") for name, gain in gains.items()),
         sides["before"].filter(both).sum().alias("drained"),
@@ -106,7 +106,7 @@ def quotes_imagined(quoted: pl.LazyFrame) -> pl.LazyFrame:
     first = -((base - pl.col("at")) // _MINUTE)
     last = pl.min_horizontal(pl.col("end") - base - 1, pl.col("ended") - base - _MINUTE) // _MINUTE
     count = 2 * (last - first + 1).clip(lower_bound=0).sum().cast(pl.Int64)
-    return quoted.group_by("code").agg(count.alias("imagined"))
+    return quoted.group_by("code", maintain_order=True).agg(count.alias("imagined"))
 
 
 def quotes_filled(placed: pl.LazyFrame, quoted: pl.LazyFrame, begin: int) -> pl.LazyFrame:
@@ -123,7 +123,7 @@ def quotes_filled(placed: pl.LazyFrame, quoted: pl.LazyFrame, begin: int) -> pl.
     )  # fmt: skip
     book = quoted.select(pl.col("at").alias("then"), "ended", "bid", "ask", "bid_sz", "ask_sz")
     resting = (
-        trades.sort("posted")
+        trades.sort("posted", maintain_order=True)
         .join_asof(book, left_on="posted", right_on="then", strategy="backward", coalesce=False, check_sortedness=False)
         .filter(pl.col("posted") + _MINUTE <= pl.col("ended"))
     )
@@ -134,8 +134,8 @@ def quotes_filled(placed: pl.LazyFrame, quoted: pl.LazyFrame, begin: int) -> pl.
     filled = (pl.col("beyond") > _ROUNDING).any() | there
     return (
         resting.with_columns(beyond.alias("beyond"), ahead.alias("ahead"))
-        .group_by("code", "posted", "sign")
+        .group_by("code", "posted", "sign", maintain_order=True)
         .agg(filled.alias("filled"))
-        .group_by("code")
+        .group_by("code", maintain_order=True)
         .agg(pl.col("filled").sum().cast(pl.Int64))
     )

@@ -49,7 +49,7 @@ def update_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
     messages with a time of the venue, ``age_s`` the sum of their ages, ``late`` those older than a second.
     """
     age = pl.col("age")
-    return rows.group_by("visit").agg(
+    return rows.group_by("visit", maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("updates"),
         (pl.col("quiet") - STALE_SECONDS).clip(lower_bound=0.0).sum().alias("stale_s"),
         age.count().cast(pl.Int64).alias("aged"),

@@ -70,10 +70,12 @@ def by_instrument(
         .join(_NO_SPREADS if spreads is None else spreads, on="visit", how="left")
         .fill_null(0)
     )
-    sums = joined.group_by("code").agg(
+    sums = joined.group_by("code", maintain_order=True).agg(
         pl.col("updates", "aged", "age_s", "late").sum(), (pl.col("stale_s") + pl.col("quiet_s")).sum().alias("stale_s")
     )
-    dollars = placed.group_by("code", "start").agg((pl.col("price") * pl.col("size")).sum().alias("notional"))
+    dollars = placed.group_by("code", "start", maintain_order=True).agg(
+        (pl.col("price") * pl.col("size")).sum().alias("notional")
+    )
     trading = heard.join(dollars, on=["code", "start"], how="left").with_columns(
         pl.col("notional").fill_null(0.0), ((pl.col("end") - pl.col("start")) / NS_PER_S).alias("seconds")
     )
@@ -90,7 +92,7 @@ def by_instrument(
 
 def _ratio(rows: pl.DataFrame, x: str, s: str, name: str) -> pl.DataFrame:
     x_, s_ = pl.col(x).cast(pl.Float64), pl.col(s)
-    return rows.group_by("code").agg(
+    return rows.group_by("code", maintain_order=True).agg(
         (x_ * x_).sum().alias(f"{name}_xx"),
         (x_ * s_).sum().alias(f"{name}_xs"),
         (s_ * s_).sum().alias(f"{name}_ss"),

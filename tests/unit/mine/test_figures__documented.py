@@ -5,24 +5,32 @@ from pathlib import Path
 
 import pytest
 
+from predsurv.core.market import FeeSchedule
 from tests.kit.mined_oracle import expected
-from tests.kit.mined_tapes import BookRow, MinedTape, S, TradeRow, mined
+from tests.kit.mined_tapes import HOUR, BookRow, MinedTape, S, TradeRow, mined
+from tests.kit.outcome_oracle import expected_sums
+from tests.kit.outcome_tapes import Leg, OutcomeTape, Window, summed
 
 _PAGE = (Path(__file__).resolve().parents[3] / "docs" / "metrics.md").read_text()
 _PATTERNS = (r"((trades|lifecycle)_)?gap_\w+_s", r"percentile_\w+", r"score_\w+", r"(market|instrument)_id")
 
 
 def example() -> MinedTape:
-    (text,) = re.findall(r"```python\n(.*?)```", _PAGE, re.DOTALL)
-    names = {"MinedTape": MinedTape, "BookRow": BookRow, "TradeRow": TradeRow, "S": S}
-    tape = eval(text, names)  # noqa: S307 - our own page
+    tape = example_of("MinedTape")
     assert isinstance(tape, MinedTape)
     return tape
 
 
-def numbers() -> dict[str, float]:
+def example_of(kind: str) -> object:
+    (text,) = re.findall(rf"```python\n({kind}.*?)```", _PAGE, re.DOTALL)
+    made = (MinedTape, BookRow, TradeRow, OutcomeTape, Leg, Window, FeeSchedule)
+    names = {each.__name__: each for each in made} | {"S": S, "HOUR": HOUR}
+    return eval(text, names)  # noqa: S307 - our own page
+
+
+def numbers(*, outcomes: bool = False) -> dict[str, float]:
     rows = re.findall(r"^\| `(\w+)` \|.*\| (-?[0-9.,]+) \|$", _PAGE, re.MULTILINE)
-    return {name: float(value.replace(",", "")) for name, value in rows}
+    return {name: float(value.replace(",", "")) for name, value in rows if name.startswith("outcome_") == outcomes}
 
 
 def test_the_numbers_of_the_page_are_those_of_its_example() -> None:
@@ -32,6 +40,15 @@ def test_the_numbers_of_the_page_are_those_of_its_example() -> None:
     assert {name: found[name] for name in stated} == {
         name: pytest.approx(value, rel=1e-5, abs=1e-9) for name, value in stated.items()
     }
+
+
+def test_the_numbers_of_outcomes_together_are_those_of_their_example() -> None:
+    tape = example_of("OutcomeTape")
+    assert isinstance(tape, OutcomeTape)
+    stated = numbers(outcomes=True)
+    wanted = {name: pytest.approx(value, rel=1e-6) for name, value in stated.items()}
+    for found in (*summed(tape), expected_sums(tape)):
+        assert found == wanted
 
 
 def test_the_example_is_understood_alike_by_looking_at_each_moment() -> None:
