@@ -71,11 +71,16 @@ class PolymarketConfig(Struct, frozen=True, kw_only=True):
 
 
 class KalshiConfig(Struct, frozen=True, kw_only=True):
-    """Addresses of Kalshi."""
+    """Addresses of Kalshi.
+
+    ``order_group_limit``: contracts matched within 15 s after which Kalshi itself cancels every order of a live run and
+    takes no more of it; 0: no such limit.
+    """
 
     enabled: bool = True
     rest_url: Annotated[str, UrlType("kalshi", "https")] = "https://external-api.kalshi.com/trade-api/v2"
     ws_url: Annotated[str, UrlType("kalshi", "wss")] = "wss://external-api-ws.kalshi.com/trade-api/ws/v2"
+    order_group_limit: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
 
 
 class VenuesConfig(Struct, frozen=True, kw_only=True):

@@ -63,6 +63,7 @@ class LiveAccount:
         self._wanted.clear()  # what it is opened for is done here
         await self.reconciler.resolve()
         await self.reconciler.compare()
+        await self._broker.account.begin()
         self._release()
 
     async def finish(self) -> None:
@@ -70,6 +71,7 @@ class LiveAccount:
         try:
             await self._settle()
             await self.reconciler.compare()
+            await self._broker.account.end()
         except PredsurvError as error:
             _LOG.warning("%s: not compared at the end: %s", self._venue, error)
         left = [each for each in self._account.orders.live() if each.key.venue == self._venue]
@@ -91,7 +93,7 @@ class LiveAccount:
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._channel.run(self._broker.following.absorb, self._on_open))
+                group.create_task(self._channel.run(self._broker.absorb, self._on_open))
                 group.create_task(self._broker.requests.run())
                 group.create_task(self._live())
                 group.create_task(self._watch())

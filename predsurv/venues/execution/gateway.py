@@ -142,6 +142,10 @@ FundsCheck = Callable[[PlaceOrder, Market], OrderRefusal | None]
 """Returns why an account, as it was read, cannot pay for an order, beside its cash and shares; None when it can."""
 
 
+async def nothing() -> None:
+    """Do nothing: the venue needs no preparation of a run, nor an end of one."""
+
+
 async def no_expiry() -> int | None:
     """Return None: the key of a venue where keys do not stop to trade by themselves."""
     return None
@@ -159,6 +163,8 @@ class VenueAccount(Struct, frozen=True):
     can stand in the way of trading, and raises PredsurvError. ``forbid_writes`` lets nothing but reads leave from then
     on. ``read_funds`` reads what an order needs beside cash and shares, ``key_expires`` when the key stops to trade (ns
     UTC, None for never or not stated); both raise PredsurvError. ``request_levels``: the room of the account's limits.
+    ``begin`` prepares a run once the account was compared, before anything is placed, and raises PredsurvError; ``end``
+    ends that. ``stopped_by``: why the venue stopped our orders by itself, by a report of it; "" where it did not.
     """
 
     gateway: ExecutionGateway
@@ -170,4 +176,7 @@ class VenueAccount(Struct, frozen=True):
     in_terms_of: InTermsOf = lambda report, _: report
     read_funds: Callable[[], Awaitable[FundsCheck]] = no_more_funds
     key_expires: Callable[[], Awaitable[int | None]] = no_expiry
+    begin: Callable[[], Awaitable[None]] = nothing
+    end: Callable[[], Awaitable[None]] = nothing
+    stopped_by: Callable[[AccountReport], str] = lambda _: ""
     request_levels: Callable[[], Mapping[str, RequestLevel]] = dict

@@ -12,6 +12,7 @@ from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.orders import AccountSnapshot, Approved, CancelOrder, PlaceOrder, order_of
 from predsurv.core.text import sanitise
 from predsurv.ports import Clock
+from predsurv.venues.account_reports import AccountReport
 from predsurv.venues.execution.gateway import PreparedOrder, VenueAccount
 from predsurv.venues.execution.holds import Holds
 from predsurv.venues.execution.order_following import MarketOf, OrderFollowing
@@ -107,6 +108,13 @@ class LiveBroker:
         if self._clock.monotonic() - self._beaten > STOOD_STILL:
             return "this process stood still; the account has to be compared first"
         return self.holds.reason
+
+    def absorb(self, report: AccountReport) -> None:
+        """Take in what the private channel tells; where the venue stopped our orders by itself, halt."""
+        stopped = self.account.stopped_by(report)
+        if stopped:
+            self.halt(stopped)
+        self.following.absorb(report)
 
     def tell(self, event: AccountNews) -> None:
         """Put an event where ``events`` yields it."""

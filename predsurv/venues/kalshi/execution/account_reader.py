@@ -30,16 +30,18 @@ PAGES_MAX: Final = 200
 """Most pages that are read of one list."""
 PAGE_ROWS: Final = "1000"
 CHANNELS: Final = ("fill", "user_orders")
+GROUP_CHANNEL: Final = "order_group_updates"
 
 _S: Final = 1_000_000_000
 Row = TypeVar("Row", OrderReport, TradeReport, PositionReport)
 
 
 class KalshiAccountReader:
-    """Reads the account of one key; its private channels are at ``ws_url``."""
+    """Reads the account of one key; its private channels are at ``ws_url``, that of order ``groups`` where wanted."""
 
-    def __init__(self, session: KalshiSession, ws_url: str, clock: Clock) -> None:
+    def __init__(self, session: KalshiSession, ws_url: str, clock: Clock, *, groups: bool = False) -> None:
         self._session, self._ws_url, self._clock = session, ws_url, clock
+        self._channels = (*CHANNELS, GROUP_CHANNEL) if groups else CHANNELS
 
     async def account(self, since: int, keys: Collection[InstrumentKey]) -> AccountState:
         """Read resting orders, fills, positions and cash; raises PredsurvError, also for an unreadable row."""
@@ -82,7 +84,7 @@ class KalshiAccountReader:
 
     def channel(self) -> AccountChannel:
         """Return the private channels, for one connection."""
-        return KalshiUserChannel(self._ws_url, self._session)
+        return KalshiUserChannel(self._ws_url, self._session, self._channels)
 
     async def _rows(
         self, path: str, query: Query, read: Callable[[bytes, int], PortfolioPage], kind: type[Row]
@@ -114,10 +116,10 @@ class _Acknowledgement(Struct, gc=False):
 
 
 class KalshiUserChannel:
-    """One connection of the channels ``fill`` and ``user_orders``, of all markets."""
+    """One connection of private ``channels``, of all markets."""
 
-    def __init__(self, url: str, session: KalshiSession) -> None:
-        self._url, self._session = url, session
+    def __init__(self, url: str, session: KalshiSession, channels: Sequence[str] = CHANNELS) -> None:
+        self._url, self._session, self._channels = url, session, channels
         self._subscribed = 0
 
     @property
@@ -131,7 +133,7 @@ class KalshiUserChannel:
 
     def greeting(self) -> Sequence[bytes]:
         """Return the subscription; without tickers it is to everything of the account."""
-        return (msgspec.json.encode({"id": 1, "cmd": "subscribe", "params": {"channels": CHANNELS}}),)
+        return (msgspec.json.encode({"id": 1, "cmd": "subscribe", "params": {"channels": self._channels}}),)
 
     def keepalive(self) -> bytes | None:
         """Return None: the venue pings."""
@@ -142,10 +144,10 @@ class KalshiUserChannel:
         return (decode_frame(frame, ts_recv),)
 
     def is_ready(self, frame: bytes) -> bool:
-        """Return whether both channels are subscribed now."""
+        """Return whether all channels are subscribed now."""
         try:
             kind = msgspec.json.decode(frame, type=_Acknowledgement).type
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
         self._subscribed += kind == "subscribed"
-        return self._subscribed == len(CHANNELS)
+        return self._subscribed == len(self._channels)

@@ -23,10 +23,12 @@ from predsurv.venues.answers import Verdict
 from predsurv.venues.execution.gateway import FoundOrder, PreparedOrder
 from predsurv.venues.kalshi.account.decoder import one_order
 from predsurv.venues.kalshi.execution.account_reader import KalshiAccountReader, expected
+from predsurv.venues.kalshi.execution.exchange_limit import ExchangeLimit
 from predsurv.venues.kalshi.execution.session import KalshiSession
 from predsurv.venues.kalshi.market_parser import VENUE
 from predsurv.venues.kalshi.orders.answers import judge_cancel, judge_change, judge_order
 from predsurv.venues.kalshi.orders.requests import (
+    OrderOptions,
     RestingOrder,
     YesOrder,
     amend_order,
@@ -60,8 +62,11 @@ class _Renewed(Struct):
 class KalshiGateway:
     """The orders of one account."""
 
-    def __init__(self, session: KalshiSession, reader: KalshiAccountReader, clock: Clock) -> None:
+    def __init__(
+        self, session: KalshiSession, reader: KalshiAccountReader, clock: Clock, limit: ExchangeLimit | None = None
+    ) -> None:
         self._session, self._reader, self._clock = session, reader, clock
+        self._limit = ExchangeLimit(session, 0) if limit is None else limit
         self._renewed: dict[ClientOrderId, _Renewed] = {}
 
     @property
@@ -82,7 +87,7 @@ class KalshiGateway:
         level = yes_order(command)
         if isinstance(level, OrderRefusal):
             return level
-        body = order_body(sent, market, now=now)
+        body = order_body(sent, market, now=now, options=OrderOptions(order_group=self._limit.group))
         if isinstance(body, OrderRefusal):
             return body
         if ends is not None:

@@ -13,6 +13,7 @@ from predsurv.venues.execution.gateway import AccountFact, VenueAccount
 from predsurv.venues.kalshi.account.decoder import in_terms_of
 from predsurv.venues.kalshi.auth import KEY_ID, PRIVATE_KEY, load_signer
 from predsurv.venues.kalshi.execution.account_reader import KalshiAccountReader
+from predsurv.venues.kalshi.execution.exchange_limit import ExchangeLimit
 from predsurv.venues.kalshi.execution.gateway import KalshiGateway
 from predsurv.venues.kalshi.execution.session import SKEW_MAX, KalshiSession
 
@@ -37,8 +38,9 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
     except BaseException:
         await http.aclose()
         raise
-    reader = KalshiAccountReader(session, places.ws_url, clock)
-    gateway = KalshiGateway(session, reader, clock)
+    limit = ExchangeLimit(session, places.order_group_limit)
+    reader = KalshiAccountReader(session, places.ws_url, clock, groups=limit.is_wanted)
+    gateway = KalshiGateway(session, reader, clock, limit)
     return VenueAccount(
         gateway,
         reader,
@@ -48,6 +50,9 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
         http.forbid_writes,
         in_terms_of,
         key_expires=session.key_expires,
+        begin=limit.begin,
+        end=limit.end,
+        stopped_by=limit.stopped_by,
         request_levels=session.request_levels,
     )
 
