@@ -49,6 +49,8 @@ _LOG: Final = logging.getLogger(__name__)
 SHADOW_NOTE: Final = "SHADOW run: every order was made, signed and checked, none was sent; fills are simulated"
 
 _MOCK: Final = VenueName("mock")
+_LIVE: Final = "live-"
+_SHADOW: Final = "shadow-"
 
 Observe = Callable[[Engine], RunObserver]
 """Makes the observer of a run around its engine."""
@@ -147,13 +149,23 @@ def open_shadow(
 
 def shadow_mode(config: Config, venue: VenueName) -> str:
     """Return the mode of runs that send nothing of what they make for the account of ``live_mode``."""
-    return live_mode(config, venue).replace("live-", "shadow-", 1)
+    return live_mode(config, venue).replace(_LIVE, _SHADOW, 1)
+
+
+def is_live(mode: str) -> bool:
+    """Return whether runs of a mode really order."""
+    return mode.startswith(_LIVE)
+
+
+def is_shadow(mode: str) -> bool:
+    """Return whether runs of a mode make orders for a real account and send none."""
+    return mode.startswith(_SHADOW)
 
 
 def live_mode(config: Config, venue: VenueName) -> str:
     """Return the name of the account at a venue: one of a simulator on this machine is kept apart."""
     places = config.venues.polymarket.clob_url if venue == "polymarket" else config.venues.kalshi.rest_url
-    return f"live-{venue}{'-local' if is_loopback(urlsplit(places).hostname or '') else ''}"
+    return f"{_LIVE}{venue}{'-local' if is_loopback(urlsplit(places).hostname or '') else ''}"
 
 
 def _halt(data_dir: Path, now: int, reason: str) -> None:

@@ -1,6 +1,9 @@
-"""A paper run run again from what it recorded, compared with its journal entry by entry, byte for byte."""
+"""A run on live feeds run again from what it recorded, compared with its journal entry by entry, byte for byte.
 
-from collections.abc import Iterator
+Of a run that really ordered, what the venue answered is among what was recorded, as its feed is.
+"""
+
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -9,13 +12,16 @@ from msgspec import Struct
 
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, IntegrityError
+from predsurv.core.ids import ClientOrderId, OrderId
+from predsurv.engine.risk.execution_rules import VenueRules
 from predsurv.store.universe import iso_time
-from predsurv.trade.assembly import journal_path
+from predsurv.trade.assembly import is_live, is_shadow, journal_path
 from predsurv.trade.engine_parts import cache_of, configured_strategies, open_engine
 from predsurv.trade.journal import (
     Entry,
     JournalPosition,
     OrderJournal,
+    OrderNamed,
     RestoredState,
     RunStarted,
     encoded,
@@ -23,6 +29,7 @@ from predsurv.trade.journal import (
 )
 from predsurv.trade.journal_times import entry_time
 from predsurv.trade.pipeline import EventPipeline, RunComponents
+from predsurv.trade.recorded_broker import RecordedBroker
 from predsurv.trade.replay import EventClock
 from predsurv.trade.runs.folder import RunFolder
 from predsurv.trade.runs.frames import read_frames
@@ -91,10 +98,10 @@ class ComparedJournal:
 
 
 async def replay_run(data_dir: Path, folder: RunFolder) -> ReplayReport:
-    """Run a paper run again and return how far its journal is the same.
+    """Run a paper run or a live one again and return how far its journal is the same; nothing is sent.
 
-    Raises ConfigError for a run that has no recording of its own or is still running, and IntegrityError for one that
-    is damaged or incomplete, or whose account's journal is not what it was.
+    Raises ConfigError for a run that has no recording of its own, one that is still running and a shadow run, and
+    IntegrityError for one that is damaged or incomplete, or whose account's journal is not what it was.
     """
     info = folder.info()
     before = recorded_account(folder, info)
@@ -125,13 +132,16 @@ async def _replayed(folder: RunFolder, start: _Start, recorded: Iterator[Entry])
     cache = cache_of(known, frozenset(info.mirrored))
     config = config_of(folder, info)
     strategies = configured_strategies(config, info.mappings)
-    parts = open_engine(config, cache, strategies, start.restored, start.started)
+    executing = frozenset(info.venues) if is_live(info.mode) else frozenset()
+    rules = VenueRules(executing=executing)
+    parts = open_engine(config, cache, strategies, start.restored, start.started, rules=rules)
+    real = RecordedBroker(_names(folder)) if executing else None
     compared = ComparedJournal(recorded)
     components = RunComponents(
         engine=parts.engine,
         journal=compared,
         stats=RunStats(),
-        brokers=parts.brokers,
+        brokers={**parts.brokers, **({} if real is None else dict.fromkeys(executing, real))},
         clock=EventClock(),
         halt=None,
         realtime=False,
@@ -149,8 +159,20 @@ async def _replayed(folder: RunFolder, start: _Start, recorded: Iterator[Entry])
     return ReplayReport(inputs, events, compared.equal, whole, compared.difference)
 
 
+def _names(folder: RunFolder) -> Mapping[ClientOrderId, OrderId]:
+    """Return the ids that the orders of a run were signed with."""
+    journal = OrderJournal(folder.file(JOURNAL_FILE), readonly=True)
+    try:
+        named = (each for each in journal.entries() if isinstance(each, OrderNamed))
+        return {each.client_order_id: each.order_id for each in named}
+    finally:
+        journal.close()
+
+
 def recorded_account(folder: RunFolder, info: RunInfo) -> AccountBefore:
     """Return the account that a run began with; raises ConfigError and IntegrityError for one not recorded whole."""
+    if is_shadow(info.mode):
+        raise ConfigError(f"{folder.run} is a shadow run: what its account at the venue could pay is not recorded")
     if info.account is None:
         raise ConfigError(f"{folder.run} is of mode {info.mode}, of which nothing is kept to run it again from")
     if info.not_recorded:

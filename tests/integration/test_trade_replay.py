@@ -117,8 +117,11 @@ async def test_what_cannot_be_replayed_says_why(copy: Path) -> None:
     folder.write(INFO_FILE, replace(info, not_recorded="the disk did not keep up"))
     with pytest.raises(IntegrityError, match="not everything was recorded: the disk did not keep up"):
         await replay_run(copy, folder)
+    folder.write(INFO_FILE, replace(info, mode="shadow-polymarket"))
+    with pytest.raises(ConfigError, match="is a shadow run: what its account at the venue could pay is not recorded"):
+        await replay_run(copy, folder)
     folder.write(INFO_FILE, replace(info, account=None))
-    with pytest.raises(ConfigError, match="is a backtest"):
+    with pytest.raises(ConfigError, match="of which nothing is kept to run it again from"):
         await replay_run(copy, folder)
     folder.write(INFO_FILE, info)
     folder.file(JOURNAL_FILE).unlink()

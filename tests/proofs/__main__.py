@@ -24,6 +24,7 @@ PROOFS: Final = {
     "dashboards": "a real Prometheus scrapes a collector and a trader: no panel is empty, no alert blind",
     "accounts": "random orders, fills, fees, settlements and restarts: money is conserved, limits hold",
     "killed_traders": "a trader on a simulated Polymarket, killed at any step: each fill and fee is booked once",
+    "parity": "live runs on simulated venues beside paper trading on the same feed, and replayed to the byte",
     "restores": "a run replayed with other hash seeds, and stopped at a hundred points: the same to the byte",
     "ticks": "strategies that ask for fewer ticks decide as with every one: the same to the byte",
     "fills": "our orders in random worlds against a price-time exchange: none is filled more, or earlier, than in it",
