@@ -19,6 +19,7 @@ GROUPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("Mid", ("mid_", "microprice_", "volatility_", "jumps")),
     ("Depth", ("bid_touch", "ask_touch", "bid_depth", "ask_depth", "depth_", "cost_", "tradable_")),
     ("What foretells the mid", ("imbalance", "queue_imbalance", "order_flow", "correlation_")),
+    ("Outcomes together", ("outcome_",)),
     ("Trades", ("trades", "volume_", "notional_", "trade_", "taker_", "effective_", "realised_", "markout_")),
     ("For makers", ("resilience_", "quote_fill", "queue_half")),
 )
