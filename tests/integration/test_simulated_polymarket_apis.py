@@ -92,11 +92,28 @@ async def test_the_data_api_knows_tokens_interest_and_what_is_held(
     assert (await http.get(f"{base}/positions", params={**user, "redeemable": "true"})).json() == []
     assert (await http.get(f"{base}/positions", params={**user, "mergeable": "true"})).json() == []
     assert (await http.get(f"{base}/positions", params={**user, "offset": "1"})).json() == []
+    one, other = (await http.get(f"{base}/v2/holders", params={"condition_id": row.condition})).json()["data"]
+    assert [(each["proxy_wallet"].lower(), each["amount"]) for each in one["holders"]] == [(user["user"].lower(), 5)]
+    assert (one["token_id"], other) == (row.tokens[0], {"token_id": row.tokens[1], "holders": []})
     (token,) = (await http.get(f"{base}/v2/tokens", params={"token_id": row.tokens[1]})).json()["data"]
     assert (token["opposite_token_id"], token["resolved"]) == (row.tokens[0], False)
     (interest,) = (await http.get(f"{base}/v2/oi", params={"condition_id": row.condition})).json()["data"]
     assert interest["condition_id"] == row.condition
     await trader.http.aclose()
+
+
+async def test_the_data_api_says_how_settled_markets_paid(
+    simulator: PolymarketSimulator, http: httpx.AsyncClient
+) -> None:
+    base = data_url(simulator)
+    while not any(row.is_settled for row in simulator.catalog.rows):
+        await simulator.advance(60 * S)
+    row = next(row for row in simulator.catalog.rows if row.is_settled)
+    (found,) = (await http.get(f"{base}/v2/resolutions", params={"condition_id": row.condition})).json()["data"]
+    assert (found["status"], sum(found["payouts"])) == ("resolved", 1)
+    of_event = (await http.get(f"{base}/v2/resolutions", params={"event_id": str(row.event.number)})).json()["data"]
+    assert row.condition in {each["condition_id"] for each in of_event}
+    assert (await http.get(f"{base}/v2/resolutions")).json()["data"] == []
 
 
 async def test_gamma_lists_tags_and_series_and_finds_words(

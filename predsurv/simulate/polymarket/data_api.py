@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import Raw
 
 from predsurv.core.num import MICROS, format_micros
-from predsurv.simulate.polymarket.catalog import ListedToken, SimulatedCatalog, payouts
+from predsurv.simulate.polymarket.catalog import ListedToken, SimulatedCatalog, SimulatedMarket, payouts
 from predsurv.simulate.polymarket.history import PriceHistory
 from predsurv.simulate.polymarket.trade_prints import TradePrint, TradePrints
 from predsurv.simulate.server import ServerRequest, ServerResponse, json_response
@@ -14,25 +14,24 @@ from predsurv.simulate.server import ServerRequest, ServerResponse, json_respons
 ROWS_MAX: Final = 1_000
 ROWS_DEFAULT: Final = 100
 POINTS_MAX: Final = 10_000
+_S: Final = 1_000_000_000
 _NOBODY: Final = "0x" + "00" * 20
 _BAD_REQUEST: Final = ServerResponse(400, b'{"error":"invalid request parameters"}')
 
 Json = dict[str, Any]
 Query = Mapping[str, list[str]]
-Shares = Callable[[str], Mapping[str, int]]
-"""Returns what a wallet (by its address) holds of each token, micros."""
+Wallets = Callable[[], Mapping[str, Mapping[str, int]]]
+"""Returns what each wallet (by its address in small letters) holds of each token, micros."""
 
 
 class DataApi:
-    """Answers from the catalogue, the price history and the trades; ``shares_of`` knows the wallets that trade here."""
+    """Answers from the catalogue, the price history and the trades; ``wallets`` are those that trade here."""
 
-    def __init__(
-        self, catalog: SimulatedCatalog, history: PriceHistory, prints: TradePrints, shares_of: Shares
-    ) -> None:
+    def __init__(self, catalog: SimulatedCatalog, history: PriceHistory, prints: TradePrints, wallets: Wallets) -> None:
         self._catalog = catalog
         self._history = history
         self._prints = prints
-        self._shares_of = shares_of
+        self._wallets = wallets
         self._routes: dict[str, Callable[[Query], ServerResponse]] = {
             "/": lambda _: json_response({"data": "OK"}),
             "/trades": lambda query: self._trades(query, _old_trade, wrapped=False),
@@ -40,11 +39,11 @@ class DataApi:
             "/positions": lambda query: self._positions(query, wrapped=False),
             "/v2/trades": lambda query: self._trades(query, _trade, wrapped=True),
             "/v2/oi": lambda query: json_response({"data": self._open_interest(query, "condition_id")}),
-            "/v2/holders": lambda _: json_response({"data": []}),
+            "/v2/holders": self._holders,
             "/v2/positions": lambda query: self._positions(query, wrapped=True),
             "/v2/prices-history": self._prices,
             "/v2/tokens": self._tokens,
-            "/v2/resolutions": lambda _: json_response({"data": []}),
+            "/v2/resolutions": self._resolutions,
             "/v2/activity": lambda query: self._page([], query),
         }
 
@@ -87,7 +86,7 @@ class DataApi:
         ]
 
     def _positions(self, query: Query, *, wrapped: bool) -> ServerResponse:
-        rows, held = list[Json](), self._shares_of(query.get("user", [""])[0])
+        rows, held = list[Json](), self._wallets().get(query.get("user", [""])[0].lower(), {})
         for token, size in held.items():
             found = self._catalog.by_token(token)
             if found is None or not size:
@@ -102,6 +101,27 @@ class DataApi:
             return self._page(rows, query)
         start = _number(query, "offset", 0)
         return json_response(rows[start : start + min(_number(query, "limit", ROWS_DEFAULT), ROWS_MAX)])
+
+    def _holders(self, query: Query) -> ServerResponse:
+        """Return who holds the tokens of the markets that are named, the most first."""
+        least = _number(query, "min_balance", 0) * MICROS
+        rows = list[Json]()
+        for row in map(self._catalog.by_condition, _listed(query, "condition_id")):
+            for outcome, token in enumerate(() if row is None else row.tokens):
+                held = [(shares.get(token, 0), wallet) for wallet, shares in self._wallets().items()]
+                found = sorted((each for each in held if each[0] > least), reverse=True)
+                rows.append({"token_id": token, "holders": [_holder(token, outcome, *each) for each in found]})
+        return self._page(rows, query)
+
+    def _resolutions(self, query: Query) -> ServerResponse:
+        """Return how the markets that are named, or those of the events, were settled."""
+        conditions, events = set(_listed(query, "condition_id")), set(_listed(query, "event_id"))
+        found = [
+            row
+            for row in self._catalog.rows
+            if row.is_settled and (row.condition in conditions or str(row.event.number) in events)
+        ]
+        return json_response({"data": [_resolution(row) for row in found]})
 
     def _prices(self, query: Query) -> ServerResponse:
         found = self._catalog.by_token(query.get("token_id", [""])[0])
@@ -213,6 +233,35 @@ def _old_position(user: str, found: ListedToken, size: int) -> Json:
         "slug": row.slug,
         "outcome": row.outcomes[found.outcome],
         "outcomeIndex": found.outcome,
+    }
+
+
+def _holder(token: str, outcome: int, size: int, wallet: str) -> Json:
+    return {
+        "proxy_wallet": wallet,
+        "token_id": token,
+        "amount": _money(size),
+        "outcome_index": outcome,
+        "display_username_public": False,
+        "verified": False,
+    }
+
+
+def _resolution(row: SimulatedMarket) -> Json:
+    second = (row.closed_at or 0) // _S
+    return {
+        "question_id": None,
+        "condition_id": row.condition,
+        "status": "resolved",
+        "extended_review": False,
+        "was_disputed": False,
+        "new_version_q": False,
+        "price": _money(row.payout or 0),
+        "last_update_timestamp": second,
+        "market_type": None if row.neg_risk else "BINARY",
+        "payouts": [_money(each) for each in payouts(row)],
+        "resolution_source": "reported",
+        "resolved_at": second,
     }
 
 

@@ -3,7 +3,7 @@
 Only here does time pass: the exchange follows a clock, or a test's calls of ``advance``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -20,14 +20,13 @@ from predsurv.simulate.polymarket.books import LastTradeForm, TokenPairBook
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog
 from predsurv.simulate.polymarket.channel import NS_PER_MS, MarketChannel
 from predsurv.simulate.polymarket.clob_api import ClobApi
-from predsurv.simulate.polymarket.data_api import DataApi
+from predsurv.simulate.polymarket.data_api import DataApi, Wallets
 from predsurv.simulate.polymarket.fault_injector import FaultInjector
 from predsurv.simulate.polymarket.gamma_api import GammaApi, Json
 from predsurv.simulate.polymarket.history import PriceHistory
 from predsurv.simulate.polymarket.market_listing import MarketListing
 from predsurv.simulate.polymarket.published_log import PublishedLog
 from predsurv.simulate.polymarket.subscribers import Subscribers
-from predsurv.simulate.polymarket.trading.credentials import address_bytes
 from predsurv.simulate.polymarket.trading.service import TradingService, throwaway_private_key, trading_service
 from predsurv.simulate.polymarket.trading.user_channel import WS_USER_PATH
 from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse
@@ -87,7 +86,7 @@ class PolymarketSimulator:
         self.trading = trading_service(self.exchange, self.catalog, self.faults.is_active)
         """What serves orders, None where the libraries that check signatures are missing."""
         listing = MarketListing(self.catalog, self._channel.prints, clob.market)
-        data = DataApi(self.catalog, self._history, self._channel.prints, _shares_of(self.trading))
+        data = DataApi(self.catalog, self._history, self._channel.prints, _wallets_of(self.trading))
         user_channel = None if self.trading is None else self.trading.user_channel
         if user_channel is not None:
             self.faults.on_userdrop = user_channel.drop_all
@@ -194,15 +193,14 @@ def _clob_respond(trading: TradingService | None, public: ClobApi, listing: Mark
     return respond
 
 
-def _shares_of(trading: TradingService | None) -> Callable[[str], Mapping[str, int]]:
-    """Return what tells a wallet's shares by the address of the key that signs for it."""
+def _wallets_of(trading: TradingService | None) -> Wallets:
+    """Return what tells the shares of every wallet, by the address of the key that signs for it."""
 
-    def shares(wallet: str) -> Mapping[str, int]:
-        address = address_bytes(wallet)
-        known = None if trading is None or address is None else trading.desk.matching.accounts.get(address)
-        return {} if known is None else known.shares
+    def wallets() -> Mapping[str, Mapping[str, int]]:
+        known = {} if trading is None else trading.desk.matching.accounts
+        return {f"0x{address.hex()}": account.shares for address, account in known.items()}
 
-    return shares
+    return wallets
 
 
 def _invalid_rows(markets: int) -> list[Json]:
