@@ -52,6 +52,7 @@ _FRAME_SECONDS_MIN: Final = 0.4
 _PAUSE_SECONDS: Final = 3.0
 _PAUSE_SECONDS_MAX: Final = 1.2
 _CELL: Final = (8.4, 18)
+_ROWS_FIRST: Final = 12
 _COLOURS: Final = ("#5c6370", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#d7dae0")
 _TEXT: Final = "#d7dae0"
 _FONTS: Final = "ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace"
@@ -216,6 +217,9 @@ def draw(moments: Sequence[Moment]) -> str:
     """Return the SVG: a strip of screens that a style sheet moves through a window, each row drawn once."""
     screens = frames(moments)
     end = screens[-1][0] + _PAUSE_SECONDS
+    begin = next(
+        (at for at, rows in screens if len(rows) >= _ROWS_FIRST), 0.0
+    )  # who does not see it move sees something
     wide, high = COLUMNS * _CELL[0] + 24, ROWS * _CELL[1] + 24
     rows: dict[tuple[Cell, ...], int] = {}
     strip = []
@@ -232,7 +236,8 @@ def draw(moments: Sequence[Moment]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:.0f} {high:.0f}" width="{wide:.0f}" role="img">'
         "<title>predsurv in a terminal: collect, mine, book, trade, runs</title>"
         f"<style>text{{font:14px {_FONTS};fill:{_TEXT};white-space:pre}}"
-        f"#strip{{animation:roll {end:.1f}s steps(1,end) infinite}}@keyframes roll{{{''.join(keys)}}}</style>"
+        f"#strip{{animation:roll {end:.1f}s steps(1,end) -{begin:.1f}s infinite}}"
+        f"@keyframes roll{{{''.join(keys)}}}</style>"
         f"<defs>{''.join(_row(number, row) for row, number in rows.items())}</defs>"
         f'<rect width="100%" height="100%" rx="8" fill="#20242b"/>'
         f'<svg x="12" y="12" width="{wide - 24:.0f}" height="{high - 24:.0f}"><g id="strip">{"".join(strip)}</g></svg>'
