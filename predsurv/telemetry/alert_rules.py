@@ -24,11 +24,12 @@ class BookCount(NamedTuple):
 
 
 class ResolvedMarket(NamedTuple):
-    """A market that has settled: ``paid`` in words."""
+    """A market that has settled: ``paid`` in words; ``question``: empty where no list has it."""
 
     venue: str
     market_id: str
     paid: str
+    question: str = ""
 
 
 class Sighting(Struct, frozen=True):
@@ -81,7 +82,7 @@ class AlertRules:
             if (kind, subject) not in holds
         ]
         found += [
-            Alert("resolved", seen.at, f"{each.venue}:{each.market_id}", f"{each.market_id} has settled: {each.paid}")
+            Alert("resolved", seen.at, f"{each.venue}:{each.market_id}", f"{_named(each)} has settled: {each.paid}")
             for each in seen.resolved
         ]
         self._told = holds
@@ -107,3 +108,7 @@ class AlertRules:
         for name, since in self._since.items():
             if seen.at - since >= HOLD:
                 yield ("books_lost", name), f"{lost[name]:,} of {seen.collectors[name].wanted:,} books are not known"
+
+
+def _named(market: ResolvedMarket) -> str:
+    return f"{market.question} ({market.market_id})" if market.question else market.market_id

@@ -40,6 +40,9 @@ class OutputRelay(TextIOBase):
         self.target = target
         self.dropped = 0
         self._bytes_max, self._on_dropped = bytes_max, on_dropped
+        self._encoding = getattr(target, "encoding", None) or "utf-8"
+        errors = getattr(target, "errors", None) or "strict"
+        self._errors = "replace" if errors == "strict" else errors  # to write never fails
         self._changed = Condition()
         self._waiting: deque[bytes] = deque()
         self._size = 0
@@ -63,7 +66,7 @@ class OutputRelay(TextIOBase):
             with suppress(OSError, ValueError):
                 self.target.write(text)
             return len(text)
-        content = text.encode(errors="replace")
+        content = text.encode(self._encoding, self._errors)
         with self._changed:
             if self._ended or self._size + len(content) > self._bytes_max:
                 self.dropped += content.count(b"\n")
@@ -87,8 +90,8 @@ class OutputRelay(TextIOBase):
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # an attribute there
-        """Return the encoding of what is passed on."""
-        return "utf-8"
+        """Return the encoding of what is passed on, which is that of the first target."""
+        return self._encoding
 
     def redirect(self, target: TextIO) -> None:
         """Pass on to ``target`` from now on, which must have a descriptor, and close the target before."""

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.columns import Column
-from predsurv.cli.output.render import Table, console, folded, near, say, show
+from predsurv.cli.output.render import Table, console, folded, near, say, show, speaks_unicode
 from predsurv.config import load
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
@@ -167,12 +167,14 @@ def _printer(form: OutputFormat, *, follow: bool) -> Printer:
         return lambda lines: show(Table("logs", "Logs", _COLUMNS, [_row(line) for line in lines]), form)
     if form == "jsonl" or follow:
         return _print_objects
-    return lambda lines: print(json.dumps([for_programs(line) for line in lines], indent=1, ensure_ascii=False))
+    return lambda lines: print(
+        json.dumps([for_programs(line) for line in lines], indent=1, ensure_ascii=not speaks_unicode(sys.stdout))
+    )
 
 
 def _print_objects(lines: Iterable[LoggedLine]) -> None:
     for line in lines:
-        print(json.dumps(for_programs(line), ensure_ascii=False), flush=True)
+        print(json.dumps(for_programs(line), ensure_ascii=not speaks_unicode(sys.stdout)), flush=True)
 
 
 def _row(line: LoggedLine) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from predsurv.core.durations import parse_duration
 from predsurv.core.errors import ConfigError, IntegrityError, TransientError
 from predsurv.core.events import MarketResolved
 from predsurv.core.ids import VenueName
+from predsurv.core.market import Market
 from predsurv.core.num import format_micros, parse_micros
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
@@ -27,7 +28,7 @@ from predsurv.ports import Clock
 from predsurv.store.layout import NS_HOUR, Layout, data_files, parse_file
 from predsurv.store.read.cursor import ReplayQuery
 from predsurv.store.read.replay import read_events
-from predsurv.store.universe import iso_second
+from predsurv.store.universe import find_markets, iso_second, universe_files
 from predsurv.telemetry.alert_rules import Alert, AlertLimits, AlertRules, BookCount, ResolvedMarket, Sighting
 from predsurv.trade.halt_flag import halt_flag
 
@@ -36,6 +37,9 @@ _GAP_SHARE: Final = "0.1"
 _DISK_FREE_GB: Final = 2.0
 _LATE: Final = NS_HOUR
 """How long (ns) after it was received the row of a settlement may be sealed, and is told still."""
+
+_LISTS: Final = 2
+"""In how many days' lists, newest first, a settled market's question is looked for."""
 
 _MICROS: Final = 1_000_000
 
@@ -115,10 +119,12 @@ class FolderWatcher:
         except IntegrityError as error:
             say(f"warning: {error}")
             return
-        for event in events:
-            if (venue, event.market_id) not in self._settled:
-                self._settled.add((venue, event.market_id))
-                yield ResolvedMarket(venue, event.market_id, _paid(event))
+        new = {event.market_id: event for event in events if (venue, event.market_id) not in self._settled}
+        lists = universe_files(self._layout.data_dir, venue)
+        known = find_markets((lists[date] for date in sorted(lists)[: -_LISTS - 1 : -1]), new.keys())
+        for market_id, event in new.items():
+            self._settled.add((venue, market_id))
+            yield _resolved_market(event, known.get(market_id))
 
 
 async def _watch(
@@ -138,7 +144,7 @@ async def _watch(
 
 def _tell(alert: Alert, targets: Sequence[str], form: OutputFormat) -> None:
     body = msgspec.json.encode({**msgspec.to_builtins(alert), "at": iso_second(alert.at)})
-    line = f"{iso_second(alert.at)} {alert.kind} {sanitise(alert.subject, 80)}: {sanitise(alert.message, 300)}"
+    line = f"{iso_second(alert.at)} {alert.kind} {sanitise(alert.subject, 80)}: {sanitise(alert.message, 500)}"
     print(line if form == "table" else body.decode(), file=sys.stdout, flush=True)
     for target in targets:
         try:
@@ -154,9 +160,12 @@ def _count(collector: RunningCollector) -> BookCount:
     return BookCount(wanted, known)
 
 
-def _paid(event: MarketResolved) -> str:
-    paid = ", ".join(f"{sanitise(name, 80)} pays {format_micros(payout)}" for name, payout in event.payouts)
-    return f"void: {paid}" if event.void else paid
+def _resolved_market(event: MarketResolved, market: Market | None) -> ResolvedMarket:
+    """Return what is told of a settlement, in the market's own words where a list has them."""
+    labels = {} if market is None else {each.instrument_id: each.label for each in market.outcomes}
+    paid = ", ".join(f"{sanitise(labels.get(one, one), 80)} pays {format_micros(paid)}" for one, paid in event.payouts)
+    question = "" if market is None else sanitise(market.question, 200)
+    return ResolvedMarket(event.venue, event.market_id, f"void: {paid}" if event.void else paid, question)
 
 
 def _share(text: str) -> int:

@@ -70,18 +70,26 @@ def show(tables: Table | Sequence[Table], form: Format = "table", stream: TextIO
     if form == "table":
         _print_tables(several, console(out))
     else:
-        out.write(render(several, form))
+        out.write(render(several, form, as_ascii=not speaks_unicode(out)))
     out.flush()
 
 
-def render(tables: Sequence[Table], form: Format) -> str:
-    """Return tables as text in a machine format."""
+def speaks_unicode(stream: TextIO) -> bool:
+    """Return whether every character can be written to ``stream``: where not, JSON escapes what an encoding lacks."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return encoding.lower().startswith("utf")
+
+
+def render(tables: Sequence[Table], form: Format, *, as_ascii: bool = False) -> str:
+    """Return tables as text in a machine format; JSON has ASCII alone where that is asked for."""
     if form == "json":
         body = {table.name: _objects(table) for table in tables}
-        return json.dumps(next(iter(body.values())) if len(tables) == 1 else body, indent=1, ensure_ascii=False) + "\n"
+        return (
+            json.dumps(next(iter(body.values())) if len(tables) == 1 else body, indent=1, ensure_ascii=as_ascii) + "\n"
+        )
     if form == "jsonl":
         tagged = [_tag(table, len(tables)) | row for table in tables for row in _objects(table)]
-        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in tagged)
+        return "".join(json.dumps(row, ensure_ascii=as_ascii) + "\n" for row in tagged)
     return "\n".join(_csv(table) for table in tables)
 
 

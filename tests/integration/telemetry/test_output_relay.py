@@ -33,6 +33,17 @@ def pipe() -> Iterator[Pipe]:
     os.close(read)
 
 
+def test_what_the_encoding_of_the_target_lacks_is_replaced_as_there() -> None:
+    read, write = os.pipe()
+    with open(write, "w", encoding="ascii", errors="backslashreplace") as stream:
+        relay = OutputRelay(stream)
+        assert relay.encoding == "ascii"
+        relay.write("3 ¢ \ud800\n")
+        assert relay.finish(PATIENCE_S)
+    assert os.read(read, 100) == b"3 \\xa2 \\ud800\n"
+    os.close(read)
+
+
 def test_what_is_written_arrives_in_order(pipe: Pipe) -> None:
     relay = OutputRelay(pipe.stream)
     lines = [f"{number}\n" for number in range(1_000)]

@@ -7,15 +7,18 @@ import pytest
 
 from predsurv.cli.app import main
 from predsurv.cli.commands.watch import FolderWatcher
+from predsurv.config import load
 from predsurv.core.events import MarketResolved
 from predsurv.core.ids import InstrumentId, MarketId, VenueName
 from predsurv.core.num import Price
 from predsurv.net.clock import ManualClock
+from predsurv.ports import MarketQuery
 from predsurv.store.layout import Layout
 from predsurv.store.locks import CollectorLock
 from predsurv.telemetry.alert_rules import AlertLimits
 from predsurv.trade.halt_flag import halt_flag
-from tests.kit.recordings import record
+from predsurv.venues.mock.venue import MockVenue
+from tests.kit.recordings import record, write_universe
 
 START = 1_800_014_400_000_000_000
 S = 1_000_000_000
@@ -39,6 +42,23 @@ async def test_a_settlement_is_told_once_it_is_sealed_and_never_again(tmp_path: 
     assert alert.message == "m has settled: m-yes pays 1, m-no pays 0"
     record(tmp_path, START + 10 * S, [settled("m", START + 6 * S)], collector="c1")
     assert watcher.look() == [], "another collector says the same"
+
+
+async def test_a_settlement_is_told_in_the_words_of_the_market(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    watcher = FolderWatcher(tmp_path, LIMITS, clock)
+    await clock.advance(10 * S)
+    venue = MockVenue(load(None, environ={}).config.mock, clock)
+    markets = [market async for market in venue.catalog().markets(MarketQuery(limit=3))]
+    write_universe(tmp_path, venue.name, "2027-01-15", markets)
+    one = markets[1]
+    pays = tuple((each.instrument_id, Price(1_000_000 * (index == 0))) for index, each in enumerate(one.outcomes))
+    record(tmp_path, START + 10 * S, [MarketResolved(venue.name, one.market_id, START + 5 * S, None, pays)])
+    (alert,) = watcher.look()
+    first, second = (each.label for each in one.outcomes)
+    paid = f"{first} pays 1, {second} pays 0"
+    assert alert.message == f"{one.question} ({one.market_id}) has settled: {paid}"
+    assert alert.subject == f"mock:{one.market_id}"
 
 
 def test_a_collector_that_dies_and_a_halt_are_told(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import csv
 import json
 import re
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -223,3 +224,17 @@ def test_lines_for_a_terminal_hang_and_others_stay_whole(
     say(line, 13)
     first, second, end = capsys.readouterr().err.split("\n")
     assert (line.startswith(first), second, end) == (True, "             $2.5k or higher than that?", "")
+
+
+class Ascii(TextIOWrapper):
+    def __init__(self) -> None:
+        self.bytes = BytesIO()
+        super().__init__(self.bytes, encoding="ascii", errors="replace")
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl"])
+def test_json_loses_nothing_where_the_stream_is_not_unicode(form: Literal["json", "jsonl"]) -> None:
+    stream = Ascii()
+    show(Table("t", "T", (Column("name", "Name"),), [("Sørensen 3¢",)]), form, stream)
+    told = json.loads(stream.bytes.getvalue())
+    assert (told[0] if form == "json" else told)["name"] == "Sørensen 3¢"
