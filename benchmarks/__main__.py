@@ -19,7 +19,7 @@ PEER_RATIO = 6.0
 DELTA_BYTES = 12
 OTHERS = (
     "collect", "kalshi", "mapping", "receive", "scan", "hash_checks", "months", "orders", "seal", "simulator",
-    "trading", "latency", "memory",
+    "trading", "latency", "live", "memory",
 )  # fmt: skip
 """Benchmarks with a command of their own."""
 
