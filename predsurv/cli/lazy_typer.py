@@ -86,7 +86,15 @@ def _load(command: CliCommand) -> Any:
     if not isinstance(target, typer.Typer):
         function, target = target, typer.Typer(rich_markup_mode=None, add_completion=False)
         target.command(command.name)(function)
-    return typer.main.get_command(target)
+    return _told_whole(typer.main.get_command(target))
+
+
+def _told_whole(command: Any) -> Any:
+    """Let a command with commands of its own say the first sentence about each whole: its default cuts them."""
+    for each in getattr(command, "commands", {}).values():
+        if not each.short_help and each.help:
+            each.short_help = " ".join(each.help.partition("\n\n")[0].split())
+    return command
 
 
 def _unknown(name: str, commands: dict[str, CliCommand]) -> str:

@@ -9,7 +9,7 @@ import typer
 Format = Literal["table", "json", "jsonl", "csv"]
 
 Venues = Annotated[
-    list[str] | None, typer.Argument(metavar="[VENUE]...", help="Venues by name; default: all that are enabled.")
+    list[str] | None, typer.Argument(metavar="VENUE", help="Venues by name; default: all that are enabled.")
 ]
 ConfigFile = Annotated[
     str | None,

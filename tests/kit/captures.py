@@ -17,6 +17,7 @@ from typing import Final, NamedTuple, get_args
 from msgspec.structs import replace
 
 from predsurv.cli.app import main
+from predsurv.cli.command_table import available
 from predsurv.config import load
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
 from predsurv.core.ids import InstrumentKey
@@ -63,6 +64,22 @@ COMMANDS: Final[Mapping[str, str]] = {
     "venue-unknown": "mine moc",
     "day-unknown": "compact mock monday",
     "json-error": "book ether --format json",
+    "totals": f"mine totals mock {DAY}",
+    "tables": "mine tables mock",
+    "sql": "sql 'select market_id, count(*) as trades from trades group by 1 order by 2 desc, 1 limit 3'",
+    "sql-views": "sql",
+    "logs": "logs collect.log",
+    "logs-none": "logs",
+    "watch": "watch --duration 1ms --disk-free 0",
+    "compact": f"compact mock {DAY}",
+    "runs-none": "runs list",
+    "portfolio-none": "portfolio",
+    "orders-none": "orders",
+    "keys-none": "keys check",
+    "map-none": "map list",
+    "value-wrong": "scan polymarket --limit zero",
+    "doctor-venue": "doctor --venue kalshi --offline --frames frames.jsonl",
+    **{f"help-{name}": f"{name} --help" for name in sorted(available())},
 }
 """A command line by the name of its file."""
 
@@ -75,6 +92,16 @@ seed = 7
 rate = 200
 [collector]
 max_instruments = 24
+"""
+_LOG: Final = """\
+{"time": "2027-01-15T08:00:00.000+00:00", "level": "info", "logger": "predsurv.collect", "message": "rotation 1"}
+{"time": "2027-01-15T08:00:25.120+00:00", "level": "warning", "logger": "predsurv.venues.streaming", "message": \
+"kalshi: connection 1 is over: no data came although the connection stayed open", "collector": "c0", "epoch": 1}
+warning: the disk is nearly full
+""".replace("\\\n", "")
+_FRAMES: Final = """\
+{"type": "ticker", "sid": 1, "msg": {"market_ticker": "KX", "mood": "calm"}}
+{"type": "weather", "sid": 2, "msg": {}}
 """
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -93,6 +120,8 @@ def recorded_folder(folder: Path) -> Iterator[None]:
         Path("config").mkdir()
         Path("config/surveillance.toml").write_text(_CONFIG)
         asyncio.run(_record(folder / "data"))
+        Path("collect.log").write_text(_LOG)
+        Path("frames.jsonl").write_text(_FRAMES)
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             main(["mine", "mock", DAY])  # what is ranked here is explained below
         yield

@@ -38,8 +38,8 @@ _REMOVED = (
 
 
 def compact(
-    venue: Annotated[str | None, typer.Argument(metavar="[VENUE]", help="Only this venue; default: all.")] = None,
-    date: Annotated[str | None, typer.Argument(metavar="[DATE[..DATE]]", help="Only these days, UTC.")] = None,
+    venue: Annotated[str | None, typer.Argument(metavar="VENUE", help="Only this venue; default: all.")] = None,
+    date: Annotated[str | None, typer.Argument(metavar="DATE[..DATE]", help="Only these days, UTC.")] = None,
     *,
     config: ConfigFile = None,
     mock: Mock = False,

@@ -12,9 +12,7 @@ from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
 
 ShellName = Literal["bash", "zsh", "fish"]
-Shell = Annotated[
-    ShellName | None, typer.Argument(metavar="[SHELL]", help="bash, zsh or fish; default: that of $SHELL.")
-]
+Shell = Annotated[ShellName | None, typer.Argument(metavar="SHELL", help="bash, zsh or fish; default: that of $SHELL.")]
 
 completion = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Let the shell complete command lines."

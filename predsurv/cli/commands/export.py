@@ -23,7 +23,12 @@ from predsurv.interchange.release import write_release
 from predsurv.scan.search import SearchLine, find_one
 from predsurv.store.read.replay import replay
 
-export = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
+export = typer.Typer(
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    help="Write a recording for other programs and other people.",
+)
 
 _ARRAYS: Final = (
     Column("file", "File", keep=9, fit="whole"),

@@ -52,7 +52,7 @@ Printer = Callable[[Iterable[LoggedLine]], None]
 def logs(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help="Log files, '-' for stdin; default: those of the data folder's runs."),
+        typer.Argument(metavar="FILE", help="Log files, '-' for stdin; default: those of the data folder's runs."),
     ] = None,
     config: ConfigFile = None,
     format: OutputFormat = "table",

@@ -37,7 +37,7 @@ _COLUMNS: Final = (
 
 def markets(
     text: Annotated[
-        str, typer.Argument(metavar="[TEXT]", help="Words of the title, an id, or the end of a link; default: all.")
+        str, typer.Argument(metavar="TEXT", help="Words of the title, an id, or the end of a link; default: all.")
     ] = "",
     config: ConfigFile = None,
     format: OutputFormat = "table",

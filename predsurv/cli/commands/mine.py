@@ -64,10 +64,10 @@ Preset = Annotated[
 
 @mine.command("rank")
 def rank(
-    venue: Annotated[str | None, typer.Argument(metavar="[VENUE]", help="Default: the one recorded last.")] = None,
+    venue: Annotated[str | None, typer.Argument(metavar="VENUE", help="Default: the one recorded last.")] = None,
     date: Annotated[
         str | None,
-        typer.Argument(metavar="[DATE[..DATE]]", help="UTC, YYYY-MM-DD, today or yesterday; default: the latest."),
+        typer.Argument(metavar="DATE[..DATE]", help="UTC, YYYY-MM-DD, today or yesterday; default: the latest."),
     ] = None,
     config: ConfigFile = None,
     format: OutputFormat = "table",

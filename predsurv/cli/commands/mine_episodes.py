@@ -53,10 +53,10 @@ _COLUMNS: Final = (
 
 def episodes(
     venue: Annotated[
-        str | None, typer.Argument(metavar="[VENUE]", help="Or 'cross': approved pairs. Default: recorded last.")
+        str | None, typer.Argument(metavar="VENUE", help="Or 'cross': approved pairs. Default: recorded last.")
     ] = None,
     dates: Annotated[
-        str | None, typer.Argument(metavar="[DATE[..DATE]]", help="UTC days; default: the latest recorded.")
+        str | None, typer.Argument(metavar="DATE[..DATE]", help="UTC days; default: the latest recorded.")
     ] = None,
     *,
     top: Annotated[int, typer.Option("--top", min=1, metavar="N", help="How many to show.")] = _TOP,

@@ -28,11 +28,11 @@ from predsurv.store.read.verify_digests import retry_if_replaced
 _PLACES: Final = 2
 
 _COMPARED: Final = (
-    Column("what", "What", keep=9),
+    Column("what", "What", keep=9, fit="wrap"),
     Column("here", "Here", "decimal", places=_PLACES, keep=9),
     Column("published", "Published", keep=9),
     Column("unit", "Unit", keep=9),
-    Column("source", "Source", keep=8),
+    Column("source", "Source", keep=8, fit="wrap"),
 )
 
 _OUTCOMES: Final = (
@@ -56,9 +56,9 @@ _SPREADS: Final = (
 
 
 def tables(
-    venue: Annotated[str | None, typer.Argument(metavar="[VENUE]", help="Default: the one recorded last.")] = None,
+    venue: Annotated[str | None, typer.Argument(metavar="VENUE", help="Default: the one recorded last.")] = None,
     date: Annotated[
-        str | None, typer.Argument(metavar="[DATE[..DATE]]", help="UTC days; default: the latest recorded.")
+        str | None, typer.Argument(metavar="DATE[..DATE]", help="UTC days; default: the latest recorded.")
     ] = None,
     config: ConfigFile = None,
     format: OutputFormat = "table",

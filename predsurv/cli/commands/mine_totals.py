@@ -30,9 +30,9 @@ _TOTALS: Final = (
 
 
 def totals(
-    venue: Annotated[str | None, typer.Argument(metavar="[VENUE]", help="Default: the one recorded last.")] = None,
+    venue: Annotated[str | None, typer.Argument(metavar="VENUE", help="Default: the one recorded last.")] = None,
     date: Annotated[
-        str | None, typer.Argument(metavar="[DATE[..DATE]]", help="UTC days; default: the latest recorded.")
+        str | None, typer.Argument(metavar="DATE[..DATE]", help="UTC days; default: the latest recorded.")
     ] = None,
     config: ConfigFile = None,
     format: OutputFormat = "table",

@@ -51,7 +51,7 @@ def show_orders(
 
 @orders.command()
 def cancel(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ORDER]...", help="The venue's ids of orders.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ORDER", help="The venue's ids of orders.")] = None,
     *,
     all: Annotated[bool, typer.Option("--all", help="Every open order of the account, whoever placed it.")] = False,
     venue: Venue = None,

@@ -22,14 +22,14 @@ _PLACES: Final = 4
 
 _VIEWS: Final = (
     Column("view", "View", keep=9),
-    Column("about", "A row is", keep=9),
-    Column("columns", "Columns", keep=0),
+    Column("about", "A row is", keep=9, fit="wrap"),
+    Column("columns", "Columns", only="machine", chars_max=4_096),
 )
 
 
 def sql(
     text: Annotated[
-        str | None, typer.Argument(metavar="[QUERY]", help="In DuckDB's SQL; '-' reads it from stdin.")
+        str | None, typer.Argument(metavar="QUERY", help="In DuckDB's SQL; '-' reads it from stdin.")
     ] = None,
     *,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Most rows of a table.")] = _SHOWN,

@@ -31,7 +31,7 @@ _PARAMETERS: Final = (
 def strategies(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME|module:Class|file.py:Class]...", help="Which; default: all that there are."),
+        typer.Argument(metavar="NAME|module:Class|file.py:Class", help="Which; default: all that there are."),
     ] = None,
     *,
     config: ConfigFile = None,
