@@ -117,7 +117,7 @@ COMMANDS: Final = (
 SUBCOMMANDS: Final = {
     "runs": ("list", "show", "compare", "twin", "replay"),
     "mine": ("rank", "explain", "episodes", "tables", "totals"),
-    "export": ("hftbacktest", "nautilus", "release"),
+    "export": ("hftbacktest", "nautilus", "release", "taxes"),
     "orders": ("cancel",),
     "keys": ("check",),
     "map": ("build", "list", "review", "score"),
