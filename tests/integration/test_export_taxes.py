@@ -4,17 +4,19 @@ import csv
 import io
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from predsurv.cli.app import main
-from predsurv.core.events import MarketResolved
+from predsurv.core.events import MarketResolved, RebatePaid
 from predsurv.core.num import MICROS, Money, Price
+from predsurv.core.reconciliation import CashCorrected
 from predsurv.store.layout import NS_DAY
 from predsurv.trade.assembly import journal_path
-from predsurv.trade.journal import Entry, MarketSettled, OrderJournal
+from predsurv.trade.journal import AccountCorrected, Entry, MarketSettled, OrderJournal, RebateBooked
 from tests.kit.backtests import listed_on
 from tests.kit.run_entries import filled, sent, started
-from tests.kit.trading_samples import START, YES, V, market
+from tests.kit.trading_samples import ME, START, YES, V, market
 
 FREE = {"fee": Money(0), "ts_venue": None}
 
@@ -61,6 +63,39 @@ def test_days_are_chosen_and_what_is_held_is_said(capsys: pytest.CaptureFixture[
     told = capsys.readouterr()
     assert told.out.strip() == "[]"
     assert "gains of these days $0.00; those of the whole account $4.88" in told.err
+
+
+def test_what_is_held_and_rebates_are_part_of_what_agrees(capsys: pytest.CaptureFixture[str]) -> None:
+    journal = OrderJournal(journal_path(Path("data"), "paper"))
+    journal.append(RebateBooked(RebatePaid(V, market().market_id, START + 4 * NS_DAY, ME, START, Money(70_000))))
+    journal.append(AccountCorrected(CashCorrected(V, START + 5 * NS_DAY, Money(0), "withdrawn")))
+    other = market("n")
+    listed_on(Path("data"), 0, market(), other)
+    key = other.key(0)
+    journal.append(sent("n", key=key))
+    journal.append(filled("n", 10, 30, key=key, trade_id="n", ts_recv=START + 6 * NS_DAY, **FREE))
+    journal.close()
+    assert main(["export", "taxes", "--mode", "paper", "--format", "json"]) == 0
+    told = capsys.readouterr()
+    rows = msgspec.json.decode(told.out)
+    kinds = [(row["kind"], row["gain"], row["outcome"]) for row in rows[-3:]]
+    assert kinds == [("rebate", 0.07, None), ("cash", None, None), ("buy", None, other.outcomes[0].label)]
+    assert "and rebates $0.07; what is held cost $3.00 by first in, first out, $3.00 by the account's" in told.err
+
+
+def test_a_backtest_has_a_ledger_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, mode in (("20270115T000000000Z-backtest-mock", "backtest-mock"), ("20270116T000000000Z-paper", "paper")):
+        folder = Path("data/runs") / name
+        folder.mkdir(parents=True)
+        (folder / "journal.db").write_bytes(journal_path(Path("data"), "paper").read_bytes())
+        (folder / "run.json").write_text("{}")
+        assert mode in name
+    assert main(["export", "taxes", "--run", "20270115T"]) == 0
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 6
+    assert told.err.startswith("backtest-mock: gains $4.88")
+    assert main(["export", "taxes", "--run", "latest"]) == 2
+    assert "went on with an account: name that with --mode paper" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,15 @@ import pytest
 
 import predsurv
 from predsurv.cli.app import main
-from tests.kit.foreign_files import HOUR, pmxt_book, pmxt_row, write_lines, write_pmxt
+from tests.kit.foreign_files import (
+    HOUR,
+    pmxt_book,
+    pmxt_row,
+    telonex_book,
+    telonex_row,
+    write_lines,
+    write_pmxt,
+)
 
 NS = 1_000_000
 DAY = "2026-04-17"
@@ -69,6 +77,40 @@ def test_time_is_covered_by_the_rule_that_the_import_states(folder: Path) -> Non
     stated = msgspec.json.decode(next(Path("data/state/imports").glob("*.json")).read_bytes())
     assert stated["silent_after"] == 600 * 10**9
     assert [len(digest) for digest in stated["files"].values()] == [40]
+
+
+def test_days_of_telonex_are_recorded_verified_mined_and_traded_on(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second = 1_000_000
+    books = [
+        telonex_book(0, [["0.40", "100"]], [["0.60", "80"]]),
+        telonex_book(2 * second, [["0.41", "25"], ["0.40", "100"]], [["0.60", "80"]]),
+        # nothing at all for two minutes
+        telonex_book(130 * second, [["0.43", "10"]], [["0.55", "20"]]),
+    ]
+    prints = [telonex_row(3 * second, price="0.60", size="5", side="buy", id="t")]
+    for name, rows in (("book", books), ("trades", prints)):
+        (folder / "in" / "will-it").mkdir(parents=True, exist_ok=True)
+        pl.DataFrame(rows).write_parquet(folder / "in" / "will-it" / f"{name}_yes_{DAY}.parquet")
+    assert main(["import", "telonex", "in", "--format", "json"]) == 0
+    (report,) = msgspec.json.decode(capsys.readouterr().out)
+    assert (report["markets"], report["instruments"], report["silences"], report["orphans"]) == (1, 1, 1, 0)
+    assert main(["verify", "--deep"]) == 0
+    data = predsurv.open("data")
+    told = data.book("polymarket", "111", at=(HOUR + 2_500) * NS)
+    assert (told.trusted, told.bids) == (True, ((410_000, 25_000_000), (400_000, 100_000_000)))
+    assert data.book("polymarket", "111", at=(HOUR + 60_000) * NS).reason == "stall"
+    assert data.book("polymarket", "111", at=(HOUR + 130_000) * NS).asks == ((550_000, 20_000_000),)
+    assert main(["mine", "polymarket", DAY]) == 0
+    assert main(["backtest", "polymarket", DAY, "--strategy", "simple"]) == 0
+    assert main(["import", "telonex", "in"]) == 5, "the same files"
+
+
+def test_an_import_is_for_a_local_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "surveillance.toml").write_text('data_dir = "s3://bucket/data"\n')
+    assert main(["import", "pmxt", str(hour(folder)), "--config", "surveillance.toml"]) == 5
+    assert "an import writes to a local folder" in capsys.readouterr().err
 
 
 def test_hours_continue_each_other(folder: Path) -> None:
@@ -144,6 +186,8 @@ def test_tables_of_anyone(folder: Path) -> None:
         (["jsonl", "rows.jsonl", "--venue", "kalshi", "--column", "when=ts"], 2, "'when=ts'"),
         (["jsonl", "rows.jsonl", "--venue", "kalshi"], 4, "no column time, instrument; it has"),
         (["pmxt", "rows.jsonl"], 4, "rows.jsonl"),
+        (["pmxt", "rows.jsonl", "--column", "time=t"], 2, "leave --column out"),
+        (["telonex", "."], 2, "no .parquet file in"),
     ],
 )
 def test_what_cannot_be_imported_is_one_line(

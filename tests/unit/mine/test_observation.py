@@ -39,6 +39,13 @@ def test_what_is_told_stands_and_a_gap_tells_nothing() -> None:
     ) == ["not_offered", "polled", None]
 
 
+def test_a_gap_of_a_feed_without_books_tells_of_trades() -> None:
+    rows: list[Row] = [(0, 10, "gap", "not_offered", "polled"), (10, 15, "gap", "not_offered", "stall")]
+    assert told(*rows, (15, 16, "gap", "not_offered", None)) == ["polled", "stall", None]
+    times = intervals.channel_time(coverage(*rows), "trades").sort("reason").collect()
+    assert times.select("reason", "seconds").rows() == [("polled", 10.0), ("stall", 5.0)]
+
+
 @pytest.mark.parametrize(
     ("reason", "polled_too", "says"),
     [("live", False, "live"), ("polled", False, "unknown"), ("polled", True, "polled")],
