@@ -75,7 +75,7 @@ def test_the_table_says_what_the_score_is_made_of_and_how_stable_it_is() -> None
 
 
 def test_who_was_never_observed_is_not_counted_and_cut_depths_are_named() -> None:
-    never = ROW | {"instrument_id": "m2-yes", "score": None, "observed_s": 0.0}
+    never = ROW | {"instrument_id": "m2-yes", "score": None, "observed_s": 0.0, "trades_observed_s": 0.0}
     table = ranking(result(ROW, never), [ROW | {"depth_5c_cut_share": 0.25}], {}, EVEN)
     assert "1 of 1 observed instruments" in table.note
     assert "depth of 1 is at least what it says" in table.note
