@@ -56,7 +56,8 @@ def served_kalshi(loop: BackgroundLoop, patch: pytest.MonkeyPatch, folder: Path)
     """A simulated Kalshi with a key that has money."""
 
     async def start() -> SimulatedKalshi:
-        made = SimulatedKalshi(folder, markets=20, rate=200)
+        # The command's own clock: on a busy machine one that only the process is given falls behind it.
+        made = SimulatedKalshi(folder, markets=20, rate=200, clock=SystemClock())  # type: ignore[arg-type]
         await made.start()
         return made
 

@@ -41,7 +41,7 @@ def test_a_confirmed_run_says_so_and_leaves_no_core_dump(
     monkeypatch.setattr("resource.setrlimit", lambda *given: limits.append(given[1]))
     monkeypatch.setenv("PREDSURV_LIVE_CONFIRM", "polymarket")
     with background_loop() as loop, served_polymarket(loop, monkeypatch, tmp_path):
-        assert main([*LIVE, "--duration", "300ms"]) == 0
+        assert main([*LIVE, "--no-twin", "--duration", "300ms"]) == 0
     out, err = capsys.readouterr()
     assert limits == [(0, 0)]
     assert "trading simple on polymarket with REAL MONEY: " in err

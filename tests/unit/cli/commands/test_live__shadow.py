@@ -76,7 +76,7 @@ def test_orders_are_signed_and_filled_by_simulation_and_the_venue_receives_reads
     assert main(["runs", "list"]) == 0
     assert f"shadow-{venue}-local" in capsys.readouterr().out
     assert main(["runs", "replay", folder.run]) == 2
-    assert "of which nothing is kept to run it again from" in capsys.readouterr().err
+    assert "is a shadow run" in capsys.readouterr().err
 
 
 def test_without_an_api_key_one_is_made_and_nothing_else_is_sent(
