@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.events import Fill, MarketResolved
 from predsurv.core.ids import MarketId
-from predsurv.core.num import MICROS, Money
+from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import PlaceOrder
 from predsurv.core.reconciliation import CashCorrected, PositionCorrected, TradingHeld
 from predsurv.engine.account.account import TradingAccount
@@ -17,8 +17,9 @@ from predsurv.engine.step import EngineNote
 from predsurv.trade.journal import CommandSent, EngineNoted, OrderJournal, RunStarted
 from predsurv.trade.runs.beside import read_twin
 from predsurv.trade.runs.folder import RunFolder
-from predsurv.trade.runs.info import INFO_FILE, JOURNAL_FILE
-from predsurv.trade.runs.inputs import BrokerAnswer, RunInput, TimePassed
+from predsurv.trade.runs.frames import FrameWriter, read_frames
+from predsurv.trade.runs.info import EVENTS_FILE, INFO_FILE, JOURNAL_FILE
+from predsurv.trade.runs.inputs import BrokerAnswer, MarketBatch, RunInput, TimePassed
 from predsurv.trade.twin_run import begin, run_twin
 from tests.kit.live_runs import LiveWorld, OneBuyer, live_world
 from tests.kit.trading_samples import ME, START, YES, V, fill, place, shares
@@ -74,6 +75,27 @@ async def test_it_stops_where_the_live_engine_stopped_itself(tmp_path: Path, mon
             assert isinstance(started, RunStarted)
             journal.append(EngineNoted(EngineNote(started.ts, "halted", "a fill that cannot be")))
         assert not orders(await run_twin(world.config.data_dir, folder))
+
+
+async def test_what_only_the_comparison_told_of_settlements_pays_the_twin_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with live_world(tmp_path) as world:
+        folder = await traded(world, monkeypatch)
+        plain = (await run_twin(world.config.data_dir, folder)).results()
+        given = list(read_frames(folder.file(EVENTS_FILE), RunInput))
+        bought = orders(folder)[0].key
+        ends = max(each.events[-1].ts_recv for each in given if isinstance(each, MarketBatch) and each.events)
+        paid = MarketResolved(bought.venue, bought.market_id, ends, None, ((bought.instrument_id, Price(MICROS)),))
+        writer = FrameWriter(folder.file(EVENTS_FILE))
+        for each in (*given, BrokerAnswer(paid)):
+            writer.append(each)
+        writer.close()
+        settled = (await run_twin(world.config.data_dir, folder)).results()
+    assert plain is not None
+    assert settled is not None
+    assert not plain.total.paid
+    assert settled.total.paid > 0
 
 
 async def test_a_run_that_goes_on_has_a_twin_so_far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

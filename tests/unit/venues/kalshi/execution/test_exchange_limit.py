@@ -14,6 +14,7 @@ from predsurv.venues.execution.gateway import PreparedOrder
 from predsurv.venues.kalshi.execution.account_reader import KalshiUserChannel
 from predsurv.venues.kalshi.execution.exchange_limit import ExchangeLimit
 from predsurv.venues.kalshi.execution.gateway import KalshiGateway
+from predsurv.venues.requests import OrderRefusal
 from tests.kit.live_orders import CONTRACT
 from tests.kit.polymarket_orders import command
 from tests.kit.scripted_accounts import KalshiAccount, kalshi_account
@@ -74,6 +75,13 @@ async def test_without_the_group_that_is_wanted_no_run_begins(
 ) -> None:
     with pytest.raises(kind, match=words):
         await limit(kalshi_account(answer)).begin()
+
+
+async def test_a_limit_that_cannot_be_asked_for_begins_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = OrderRefusal("count", "not such a number")
+    monkeypatch.setattr("predsurv.venues.kalshi.execution.exchange_limit.create_group", lambda _: refusal)
+    with pytest.raises(WireError, match="no order group of 500 contracts: not such a number"):
+        await limit(kalshi_account(MADE)).begin()
 
 
 @pytest.mark.parametrize(
