@@ -15,7 +15,7 @@ from predsurv.mine.measures.books import DEPTHS, REACHES_C, TRADED_USD
 from predsurv.mine.measures.intervals import GAP_REASONS
 from predsurv.mine.measures.outcome_sums import OUTCOME_SUMS
 from predsurv.mine.measures.trading import HORIZONS_S
-from predsurv.mine.measures.updates import bucket_quantile
+from predsurv.mine.measures.updates import bucket_quantile, wait_quantile
 from predsurv.mine.measures.visits import ratio_error
 from predsurv.mine.observation import UNKNOWN
 from predsurv.state.coverage import OBSERVED
@@ -106,7 +106,7 @@ def _updates() -> Iterator[pl.Expr | str]:
     yield _mean("updates", "observed_s").alias("updates_per_s")
     yield ratio_error("updates", _mean("updates", "observed_s"), pl.col("observed_s")).alias("updates_per_s_se")
     yield from ("wait_p10_s", "wait_p50_s", "wait_p90_s", "wait_p99_s")
-    yield _share("stale_s", "observed_s").alias("stale_share")
+    yield _share("stale_s", "judged_s").alias("stale_share")
     yield (_mean("age_s", "aged") * _MS).alias("message_age_ms")
     yield from ("message_age_p50_ms", "message_age_p90_ms", "message_age_p99_ms")
     yield _share("late", "aged").alias("late_message_share")
@@ -211,8 +211,10 @@ def _channel(rows: pl.LazyFrame, channel: str) -> pl.LazyFrame:
 def _quantiles(measures: Measures) -> Iterator[pl.LazyFrame]:
     if "waits" in measures:
         shares = {"wait_p10_s": 0.1, "wait_p50_s": 0.5, "wait_p90_s": 0.9, "wait_p99_s": 0.99}
-        each = _grouped(measures["waits"], "bucket")
-        yield each.agg(bucket_quantile(share).alias(name) for name, share in shares.items())
+        every = pl.concat([_waits(measures, "waits", "count"), _waits(measures, "cut_waits", "cut")])
+        added = every.group_by("instrument_id", "bucket").agg(pl.col("count", "cut").sum())
+        each = added.sort("bucket").group_by("instrument_id")
+        yield each.agg(wait_quantile(share).alias(name) for name, share in shares.items())
     if "ages" in measures:
         shares = {"message_age_p50_ms": 0.5, "message_age_p90_ms": 0.9, "message_age_p99_ms": 0.99}
         each = _grouped(measures["ages"], "bucket")
@@ -229,6 +231,15 @@ def _quantiles(measures: Measures) -> Iterator[pl.LazyFrame]:
         yield each.agg(weighted_quantile("size", "count", share).alias(name) for name, share in shares.items())
 
 
+def _waits(measures: Measures, name: str, counted: str) -> pl.LazyFrame:
+    """Return a histogram as ``instrument_id, bucket, count, cut``, its counts as ``counted``, the other 0."""
+    parts = (pl.col("count").alias(each) if each == counted else pl.lit(0, pl.Int64).alias(each) for each in _PARTS)
+    return measures[name].lazy().select("instrument_id", pl.col("bucket").cast(pl.Int16), *parts)
+
+
+_PARTS: Final = ("count", "cut")
+
+
 def _grouped(rows: pl.DataFrame, value: str) -> LazyGroupBy:
     """Return ``rows`` by instrument, sorted by ``value`` alone: groups keep that order, and ids are long to compare."""
     return rows.lazy().sort(value).group_by("instrument_id")
@@ -243,7 +254,7 @@ def weighted_quantile(value: str, weight: str, share: float) -> pl.Expr:
 
 _COUNTS: Final = ("updates", "jumps", "samples", "updates_n", "trusted_s")
 _ALL: Final = (
-    *_COUNTS, "stale_s", "aged", "age_s", "late", "wait_p10_s", "wait_p50_s", "wait_p90_s", "wait_p99_s",
+    *_COUNTS, "stale_s", "judged_s", "aged", "age_s", "late", "wait_p10_s", "wait_p50_s", "wait_p90_s", "wait_p99_s",
     "message_age_p50_ms", "message_age_p90_ms", "message_age_p99_ms",
     "ticks_s", "ticked_s", "spread_p10_usd", "spread_p50_usd", "spread_p90_usd", "two_sided_s", "crossed_s",
     "relative_s",

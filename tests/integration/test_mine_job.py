@@ -41,8 +41,8 @@ def test_the_statistics_of_a_recorded_session(tmp_path: Path) -> None:
     assert found["spread_ticks"] == pytest.approx(found["spread_usd"] / 0.01)
     assert found["mid_usd"] == pytest.approx(0.5)
     assert [found[name] for name in ("trades", "volume_shares", "notional_usd")] == pytest.approx([1, 8, 4])
-    # unchanged from 50 to 120 s and from 150 to 290 s: 10 s and 80 s beyond a minute
-    assert found["stale_share"] == pytest.approx((10 + 80) / 280)
+    # unchanged from 50 to 120 s and from 150 to 290 s: 10 s and 80 s beyond a minute, of two visits less a minute each
+    assert found["stale_share"] == pytest.approx((10 + 80) / (280 - 2 * 60))
     assert 0 < found["score"] < 1
 
 
@@ -51,7 +51,7 @@ def test_one_that_never_changed_is_mined_too_and_ranks_lower(tmp_path: Path) -> 
     quiet = row(mined, "m2-yes")
     assert (quiet["updates"], quiet["trades"], quiet["observed_s"]) == (0, 0, 300)
     assert quiet["spread_usd"] == pytest.approx(0.40)
-    assert quiet["stale_share"] == pytest.approx(240 / 300)
+    assert quiet["stale_share"] == 1
     assert list(mined.stats["instrument_id"]) == ["m1-yes", "m2-yes"]
 
 

@@ -37,11 +37,13 @@ def _coverage(tape: MinedTape) -> dict[str, float | None]:
 def _updates(tape: MinedTape) -> dict[str, float | None]:
     seen_in = stretches(tape)
     seen = [(ts, age) for ts, age in tape.changes if any(start <= ts < end for start, end in seen_in)]
-    stale, waits, rates = 0.0, list[float](), list[tuple[float, float]]()
+    stale, judged, waits, rates = 0.0, 0.0, list[tuple[float, bool]](), list[tuple[float, float]]()
     for start, end in seen_in:
         own = sorted({ts for ts, _ in seen if start <= ts < end})
         stale += sum(max(0.0, (after - before) / S - 60) for before, after in pairwise([start, *own, end]))
-        waits += [(after - before) / S for before, after in pairwise(own)]
+        judged += max(0.0, (end - start) / S - 60)
+        waits += [((after - before) / S, True) for before, after in pairwise(own)]
+        waits += [((end - own[-1]) / S, False)] if own else []
         rates.append((sum(start <= ts < end for ts, _ in seen), (end - start) / S))
     ages = [age for _, age in seen if age is not None]
     seconds = sum(end - start for start, end in seen_in) / S
@@ -49,9 +51,9 @@ def _updates(tape: MinedTape) -> dict[str, float | None]:
         "updates": len(seen),
         "updates_per_s": len(seen) / seconds,
         "updates_per_s_se": _ratio_error(rates),
-        "stale_share": stale / seconds,
-        "wait_p50_s": _log_quantile(waits, 0.5),
-        "wait_p90_s": _log_quantile(waits, 0.9),
+        "stale_share": stale / judged if judged else None,
+        "wait_p50_s": _life_quantile(waits, 0.5),
+        "wait_p90_s": _life_quantile(waits, 0.9),
         "message_age_ms": sum(ages) / len(ages) / 1e6 if ages else None,
         "message_age_p50_ms": _age_quantile(ages, 0.5),
         "message_age_p90_ms": _age_quantile(ages, 0.9),
@@ -66,6 +68,18 @@ def _ratio_error(pairs: Sequence[tuple[float, float]]) -> float | None:
         return None
     ratio = sum(x for x, _ in pairs) / total
     return sqrt(n / (n - 1) * sum((x - ratio * s) ** 2 for x, s in pairs)) / total
+
+
+def _life_quantile(waits: Sequence[tuple[float, bool]], share: float) -> float | None:
+    """Return the middle of the eighth of an octave up to which ``share`` of all ended, as its life table has it."""
+    placed = [(floor(log2(max(wait, 1e-6)) * 8), whole) for wait, whole in waits]
+    outlasting = 1.0
+    for bucket in sorted({bucket for bucket, _ in placed}):
+        cut = placed.count((bucket, False))
+        outlasting *= 1 - placed.count((bucket, True)) / (sum(each >= bucket for each, _ in placed) - cut / 2)
+        if outlasting <= 1 - share + 1e-9:
+            return float(2 ** ((bucket + 0.5) / 8))
+    return None
 
 
 def _log_quantile(values: Sequence[float], share: float) -> float | None:

@@ -8,7 +8,7 @@ what is recorded, each market counted by its true percentile at the time, less t
 
 from collections.abc import Iterator, Mapping
 from heapq import nlargest
-from math import exp, log
+from math import exp
 from random import Random
 from typing import Final, Literal, NamedTuple
 
@@ -17,6 +17,8 @@ from predsurv.collect.selection.interest import Knowledge, LiveWeights, interest
 from predsurv.collect.selection.planner import Candidate, Plan, RotationHistory, SelectionRequest, plan
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.num import MICROS
+from tests.kit.market_flow import Happened, MarketFlow
+from tests.kit.random_counts import poisson
 
 PERIOD_S: Final = 300
 PERIODS_A_DAY: Final = 86_400 // PERIOD_S
@@ -40,12 +42,19 @@ class WorldSize(NamedTuple):
     periods: int = 4 * PERIODS_A_DAY
 
 
+class Visit(NamedTuple):
+    """An instrument as it was recorded in a period: covered seconds, and what happened in them."""
+
+    seconds: float
+    happened: Happened
+
+
 class Seen(NamedTuple):
-    """A period as it was recorded: the plan, and of each instrument the covered seconds and the changes in them."""
+    """A period as it was recorded: the plan, and what was seen of each instrument in it."""
 
     number: int
     plan: Plan
-    visits: Mapping[InstrumentKey, tuple[float, int]]
+    visits: Mapping[InstrumentKey, Visit]
 
 
 class RotatedMarketWorld:
@@ -53,7 +62,7 @@ class RotatedMarketWorld:
 
     def __init__(self, seed: int, size: WorldSize) -> None:
         rng = Random(seed)
-        self.size = size
+        self.seed, self.size = seed, size
         self.candidates: list[Candidate] = []
         self._steady: list[float] = []
         self.hot: dict[int, tuple[int, int]] = {}
@@ -81,8 +90,18 @@ class RotatedMarketWorld:
                 rates[number] *= HOT
         return rates
 
-    def recorded(self, policy: Policy, seed: int) -> Iterator[Seen]:
-        """Yield each period as a recorder of ``policy`` with the draws of ``seed`` sees it."""
+    def flow(self) -> MarketFlow:
+        """Return what happens in the markets, in all periods."""
+        flow = MarketFlow(self.seed, self.size.markets)
+        for period in range(self.size.periods):
+            flow.happen([rate * PERIOD_S for rate in self.rates(period)])
+        return flow
+
+    def recorded(self, policy: Policy, seed: int, flow: MarketFlow | None = None) -> Iterator[Seen]:
+        """Yield each period as a recorder of ``policy`` with the draws of ``seed`` sees it.
+
+        Without a ``flow`` of the world, which two recorders share, changes alone happen, to each recorder its own.
+        """
         rng, history, activity = Random(f"recorder {seed}"), RotationHistory(seed=seed), RecentActivity()
         number_of = {each.key: number for number, each in enumerate(self.candidates)}
         explore = MICROS if policy == "uniform" else 300_000
@@ -97,9 +116,14 @@ class RotatedMarketWorld:
             history, visits, rates = made.history, {}, self.rates(period)
             for key in made.want:
                 seconds = PERIOD_S - (0 if key in before else rng.uniform(0, DELAY_S))
-                visits[key] = (seconds, poisson(rng, rates[number_of[key]] * seconds))
+                number = number_of[key]
+                if flow is None:
+                    happened = Happened(poisson(rng, rates[number] * seconds), 0, 0, 0)
+                else:
+                    happened = flow.seen(rng, number, period, seconds / PERIOD_S)
+                visits[key] = Visit(seconds, happened)
             activity.add(
-                {key: Activity(seconds, count) for key, (seconds, count) in visits.items()},
+                {key: Activity(seconds, happened.updates) for key, (seconds, happened) in visits.items()},
                 (period + 1) * PERIOD_S * SECOND,
             )
             before = frozenset(visits)
@@ -143,17 +167,6 @@ def regret(world: RotatedMarketWorld, policy: Policy, seed: int) -> Regret:
         hot_recorded / hot_time,
         sum(waits) / len(waits) if waits else 0.0,
     )
-
-
-def poisson(rng: Random, mean: float) -> int:
-    """Return a Poisson number; a normal one, rounded, from a mean of 50 on."""
-    if mean >= 50:
-        return max(0, round(rng.gauss(mean, mean**0.5)))
-    count, left = -1, 0.0
-    while left <= mean:
-        left -= log(1 - rng.random())
-        count += 1
-    return count
 
 
 def _shares(values: list[float]) -> list[float]:

@@ -10,13 +10,14 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
     "channels": ("channel", "reason"),
     "spreads": ("spread",),
     "waits": ("bucket",),
+    "cut_waits": ("bucket",),
     "ages": ("bucket",),
     "sizes": ("size",),
     "pieces": ("piece",),
 }
 """What the rows of a measure are counted by, besides the instrument."""
 
-_COUNTED: Final = ("waits", "ages", "sizes")
+_COUNTED: Final = ("waits", "cut_waits", "ages", "sizes")
 """Measures of integers, which add up to the same in any order, and so in a third of the time."""
 
 _ROWS_MAX: Final = 300_000

@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from predsurv.mine.measures.moments import NS_PER_S, STRIDE
-from predsurv.mine.measures.updates import STALE_SECONDS
+from predsurv.mine.measures.updates import STALE_SECONDS, bucket_of
 
 _NO_UPDATES: Final = pl.DataFrame(
     schema={
@@ -58,8 +58,11 @@ def by_instrument(
     heard: pl.DataFrame,
     placed: pl.DataFrame,
 ) -> dict[str, pl.DataFrame]:
-    """Return the measures ``updates`` (sums, the quiet ends of visits included) and ``ratios`` per instrument.
+    """Return the measures ``updates``, ``cut_waits`` and ``ratios`` per instrument.
 
+    ``updates``: sums, the quiet ends of visits included; ``judged_s``: the seconds after the first minute of each visit,
+    of which alone it is known whether anything changed in the minute before. ``cut_waits``: the log histogram of the
+    time from the last change of each visit to its end, ``code, bucket, count``: so long, at least, the next one took.
     ``visits``: as they are after the day. ``heard``: the intervals in which trades were observed, ``placed`` the
     trades.
     """
@@ -71,8 +74,13 @@ def by_instrument(
         .fill_null(0)
     )
     sums = joined.group_by("code", maintain_order=True).agg(
-        pl.col("updates", "aged", "age_s", "late").sum(), (pl.col("stale_s") + pl.col("quiet_s")).sum().alias("stale_s")
+        pl.col("updates", "aged", "age_s", "late").sum(),
+        (pl.col("stale_s") + pl.col("quiet_s")).sum().alias("stale_s"),
+        (pl.col("seconds") - STALE_SECONDS).clip(lower_bound=0.0).sum().alias("judged_s"),
     )
+    last = visits.filter(pl.col("changed") & (pl.col("end") > pl.col("quiet_from")))
+    bucket = bucket_of((pl.col("end") - pl.col("quiet_from")) / NS_PER_S).alias("bucket")
+    cut = last.group_by("code", bucket, maintain_order=True).agg(pl.len().cast(pl.Int64).alias("count"))
     dollars = placed.group_by("code", "start", maintain_order=True).agg(
         (pl.col("price") * pl.col("size")).sum().alias("notional")
     )
@@ -87,7 +95,7 @@ def by_instrument(
     every = ratios[0]
     for each in ratios[1:]:
         every = every.join(each, on="code", how="full", coalesce=True)
-    return {"updates": sums, "ratios": every.fill_null(0)}
+    return {"updates": sums, "cut_waits": cut, "ratios": every.fill_null(0)}
 
 
 def _ratio(rows: pl.DataFrame, x: str, s: str, name: str) -> pl.DataFrame:

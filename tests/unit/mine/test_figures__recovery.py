@@ -1,6 +1,7 @@
 """What is estimated is what is: a day of a random walk of known volatility, spread and rates, whole and in visits."""
 
 from collections.abc import Callable
+from math import exp, log
 from random import Random
 
 import pytest
@@ -12,9 +13,9 @@ RATE = 1 / 20
 HOURS = 24
 
 
-def times(rng: Random, rate: float) -> list[int]:
+def times(rng: Random, rate: float, hours: int = HOURS) -> list[int]:
     found, at = [], 0.0
-    while (at := at + rng.expovariate(rate)) < HOURS * 3_600:
+    while (at := at + rng.expovariate(rate)) < hours * 3_600:
         found.append(round(at * S))
     return found
 
@@ -44,9 +45,26 @@ def shifted(tape: MinedTape) -> MinedTape:
     return tape._replace(rows=tuple(rows))
 
 
+def in_turns(hours: int) -> tuple[tuple[int, int], ...]:
+    """Five minutes of every quarter of an hour, as rotation does it."""
+    return tuple((start * S, (start + 300) * S) for start in range(100, hours * 3_600 - 300, 900))
+
+
 WHOLE = ((0, HOURS * HOUR),)
-VISITS = tuple((start * S, (start + 300) * S) for start in range(100, HOURS * 3_600 - 300, 900))
-"""Five minutes of every quarter of an hour, as rotation does it."""
+VISITS = in_turns(HOURS)
+
+
+@pytest.mark.parametrize(("mean", "hours"), [(10, HOURS), (60, HOURS), (600, 240)])
+def test_visits_make_waits_neither_shorter_nor_changes_fresher(mean: int, hours: int) -> None:
+    changes = tuple((ts, None) for ts in times(Random(3), 1 / mean, hours))
+    found = mined(MinedTape((), in_turns(hours), (), changes, hours))
+    assert found["wait_p10_s"] == pytest.approx(mean * -log(0.9), rel=0.3)
+    assert found["stale_share"] == pytest.approx(exp(-60 / mean), abs=0.04)
+    median = found["wait_p50_s"]
+    if mean * log(2) > 300:
+        assert median is None  # longer than a visit; of the whole waits alone it would be some 80 s
+    else:
+        assert median == pytest.approx(mean * log(2), rel=0.12)
 
 
 @pytest.mark.parametrize(("visits", "tolerance"), [(WHOLE, 0.06), (VISITS, 0.12)])

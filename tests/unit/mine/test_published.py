@@ -19,18 +19,29 @@ KEY, OTHER = market().key(0), market().key(1)
 DATE = date_of(MIDNIGHT)
 
 
-def test_whole_episodes_alone_have_a_duration() -> None:
+@pytest.mark.parametrize(
+    ("durations", "ended", "median"),
+    [
+        ((2.0, 4.0, 100.0), ("closed", "closed", "closed"), 4.0),
+        ((2.0, 4.0, 100.0), ("closed", "closed", "gap"), 4.0),  # which lasted longer than the median anyway
+        ((2.0, 1.0, 100.0), ("closed", "gap", "closed"), 2.0),  # of the two that reached 2 s one ended there
+        ((2.0, 4.0, 100.0), ("closed", "gap", "end"), None),  # two of three lasted longer than 2 s
+    ],
+)
+def test_episodes_that_were_cut_off_lasted_longer(
+    durations: tuple[float, ...], ended: tuple[str, ...], median: float | None
+) -> None:
     episodes = pl.DataFrame(
         {
-            "kind": ["outcomes", "outcomes", "outcomes", "yes_basket"],
-            "duration_s": [2.0, 4.0, 100.0, 7.0],
-            "seen_from_start": [True, True, True, False],
-            "ended": ["closed", "closed", "gap", "closed"],
-            "peak_edge_bps": [50.0, 60.0, 70.0, 120.0],
+            "kind": ["outcomes", "outcomes", "outcomes", "outcomes", "yes_basket"],
+            "duration_s": [*durations, 0.5, 7.0],
+            "seen_from_start": [True, True, True, False, False],
+            "ended": [*ended, "closed", "closed"],
+            "peak_edge_bps": [50.0, 60.0, 70.0, 80.0, 120.0],
         },
         schema_overrides={name: SCHEMA[name] for name in ("kind", "duration_s", "seen_from_start")},
     )
-    assert [each.here for each in episodes_beside(episodes)] == [3, 3.0, 1, 120.0]
+    assert [each.here for each in episodes_beside(episodes)] == [4, median, 1, 120.0]
 
 
 def test_days_in_which_nobody_looked_have_no_count(tmp_path: Path) -> None:
