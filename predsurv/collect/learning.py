@@ -3,18 +3,27 @@
 The counts are taken from the records on their way to the log; the observed time is that of the coverage.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+import msgspec
 
 from predsurv.collect.recording.recorder import Recorder
+from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.selection.activity import SECOND, Activity, RecentActivity
 from predsurv.collect.selection.interest import Knowledge, LiveWeights, MinedScore, interests
 from predsurv.collect.selection.planner import Candidate
+from predsurv.core.errors import TransientError
 from predsurv.core.events import BookDelta, Trade
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.num import MICROS
 from predsurv.core.records import Coverage, Record
 from predsurv.ports import Mirrors
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class LiveLearning:
@@ -28,6 +37,7 @@ class LiveLearning:
         self._dollars: Counter[InstrumentKey] = Counter()  # in micros squared
         self._covered: Counter[InstrumentKey] = Counter()  # ns, of closed intervals
         self._taken_to = 0
+        self._recalled = False
 
     def count(self, records: Iterable[Record]) -> None:
         """Count changed levels, trades and covered time in ``records``."""
@@ -47,12 +57,13 @@ class LiveLearning:
         if interval.state == "covered":
             self._covered[interval.key] += max(0, interval.end - max(interval.start, self._taken_to))
 
-    def take_in(self, recorder: Recorder, mirrors: Mirrors) -> None:
-        """Add what was counted up to the watermark of ``recorder`` to the sums, the trades of ``mirrors`` included."""
+    def take_in(self, recorder: Recorder, mirrors_of: Callable[[AbstractSet[InstrumentKey]], Mirrors]) -> None:
+        """Add what was counted up to the watermark of ``recorder`` to the sums, the trades of mirrors included."""
         now, covered = recorder.watermark, self._covered
         for interval in map(recorder.coverage.open_interval, recorder.instruments):
             if interval is not None and interval.state == "covered":
                 covered[interval.key] += max(0, now - max(interval.start, self._taken_to))
+        mirrors = mirrors_of(covered.keys())
         self.recent.add({key: self._seen(key, time, mirrors.get(key)) for key, time in covered.items()}, now)
         self._taken_to = now
         for counts in (self._updates, self._trades, self._dollars, covered):
@@ -63,6 +74,28 @@ class LiveLearning:
         dollars = sum(self._dollars[each] for each in told) / MICROS / MICROS
         trades = sum(self._trades[each] for each in told)
         return Activity(covered / SECOND, self._updates[key], trades, dollars)
+
+    def remember(self, venue: VenueName, index: CoverageIndex) -> None:
+        """Store the sums, not before those of the earlier run were asked for; a disk that refuses is only told.
+
+        From a worker thread, while nothing is taken in.
+        """
+        if not self._recalled:
+            return
+        try:
+            index.store_learnt(venue, self.recent.packed())
+        except TransientError as error:
+            _LOG.warning("%s: what rotation learnt is not kept: %s", venue, error)
+
+    def recall(self, venue: VenueName, index: CoverageIndex) -> None:
+        """Go on with the sums of an earlier run, with none where they cannot be read."""
+        self._recalled = True
+        try:
+            packed = index.learnt(venue)
+            if packed is not None:
+                self.recent.restore(packed, venue)
+        except (TransientError, msgspec.MsgspecError) as error:
+            _LOG.warning("%s: what rotation had learnt cannot be read, it begins anew: %s", venue, error)
 
     def interests(
         self, candidates: Sequence[Candidate], mined: Mapping[InstrumentKey, MinedScore]

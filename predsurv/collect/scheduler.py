@@ -168,7 +168,12 @@ class RotationScheduler:
 
     async def _rotate(self, index: CoverageIndex, mined: MinedScores, keep: Keep) -> None:
         request, admission, first = self.selection_request(), self.admission, self.plan is None
-        self.learning.take_in(self._recorder, self.candidates.mirrors(self._recorder.instruments.keys()))
+        venue = request.candidates[0].key.venue if request.candidates else None
+        if first and venue is not None:
+            await asyncio.to_thread(self.learning.recall, venue, index)
+        self.learning.take_in(self._recorder, self.candidates.mirrors)
+        if venue is not None:
+            await asyncio.to_thread(self.learning.remember, venue, index)
         placed = dict.fromkeys(admission.placed, self._history.period)
         history = structs.replace(self._history, since={**self._history.since, **placed, **admission.displaced})
         if self.plan is None:

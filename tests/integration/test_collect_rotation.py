@@ -4,12 +4,15 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from predsurv.collect.collector import Collector, CollectorDeps
+from predsurv.collect.resume.coverage_index import CoverageIndex
+from predsurv.collect.selection.activity import LEAST_SECONDS, RecentActivity
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import InstrumentId
@@ -20,6 +23,7 @@ from predsurv.store.read.verify import check_tiling
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.collect_runs import MOCK, FastClock, S, assert_whole, column, configured, record, scan
+from tests.kit.killed_collector import die
 from tests.kit.patience import until
 
 
@@ -133,3 +137,27 @@ async def test_a_shard_without_a_name_of_its_own_is_refused(tmp_path: Path) -> N
         Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
     named = replace(config, collector=replace(config.collector, id="c2"))
     Collector(named, [MockVenue(config.mock, clock)], clock, CollectorDeps())
+
+
+@pytest.mark.parametrize("killed", [False, True])
+async def test_what_rotation_learnt_survives_a_stop_and_a_kill(tmp_path: Path, *, killed: bool) -> None:
+    config, clock = configured(tmp_path, collector__rotation_period="8s"), FastClock()
+    await scan(config, clock)
+    if killed:
+        await die(config, clock, lambda job, _: job.sessions[0].scheduler.rotations >= 3)
+    else:
+        await record(config, clock, 20 * S)
+    left = RecentActivity()
+    with closing(CoverageIndex(Layout(tmp_path).state, config.collector.id)) as index:
+        left.restore(index.learnt(MOCK) or b"", MOCK)
+    busy = {key: each for key, each in left.known().items() if each.updates and each.seconds > 1.2 * LEAST_SECONDS}
+    assert busy
+    job = Collector(config, [MockVenue(config.mock, clock)], clock, CollectorDeps())
+    running = asyncio.create_task(job.run())
+    scheduler = job.sessions[0].scheduler
+    await until(lambda: running.done() or scheduler.plan is not None)
+    known = scheduler.learning.recent.known()
+    job.stop()
+    await running
+    assert busy.keys() <= known.keys()
+    assert all(0.5 < known[key].updates / each.updates <= 1 for key, each in busy.items()), "none was seen since"

@@ -105,9 +105,10 @@ class RotatedMarketWorld:
         rng, history, activity = Random(f"recorder {seed}"), RotationHistory(seed=seed), RecentActivity()
         number_of = {each.key: number for number, each in enumerate(self.candidates)}
         explore = MICROS if policy == "uniform" else 300_000
+        weights = LiveWeights(1.0, 0.0) if flow is None else LiveWeights(0.4, 0.2)  # of the default scores
         before: frozenset[InstrumentKey] = frozenset()
         for period in range(self.size.periods):
-            known = Knowledge(activity.known(), weights=LiveWeights(1.0, 0.0)) if policy == "learning" else Knowledge()
+            known = Knowledge(activity.known(), weights=weights) if policy == "learning" else Knowledge()
             scores = dict.fromkeys(number_of, 1) if policy == "uniform" else interests(self.candidates, known)
             request = SelectionRequest(
                 candidates=self.candidates, capacity=self.size.places, explore_share=explore, scores=scores
@@ -123,7 +124,10 @@ class RotatedMarketWorld:
                     happened = flow.seen(rng, number, period, seconds / PERIOD_S)
                 visits[key] = Visit(seconds, happened)
             activity.add(
-                {key: Activity(seconds, happened.updates) for key, (seconds, happened) in visits.items()},
+                {
+                    key: Activity(seconds, each.updates, each.trades, each.notional_usd)
+                    for key, (seconds, each) in visits.items()
+                },
                 (period + 1) * PERIOD_S * SECOND,
             )
             before = frozenset(visits)

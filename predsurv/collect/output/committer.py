@@ -78,6 +78,10 @@ class Committer:
         try:
             await self._index_idle()
             await self.commit()
+            for session in self._sessions:
+                learning = session.scheduler.learning
+                learning.take_in(session.recorder, session.scheduler.candidates.mirrors)
+                await asyncio.to_thread(learning.remember, session.venue.name, self._index)
             await asyncio.to_thread(self.writer.finish)
         finally:
             await asyncio.to_thread(self._index.close)

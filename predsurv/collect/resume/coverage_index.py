@@ -1,4 +1,4 @@
-"""On disk: where the coverage of every instrument that is not recorded now ended.
+"""On disk: where the coverage of every instrument that is not recorded now ended, and what rotation learnt of them.
 
 The checkpoint is rewritten all the time and must stay small. This index grows with the universe, is read
 only when an instrument is recorded again, and keeps closed markets and earlier runs for ever, so coverage
@@ -28,6 +28,7 @@ CREATE TABLE IF NOT EXISTS ends (
     PRIMARY KEY (venue, instrument_id, market_id)
 ) WITHOUT ROWID
 """
+_LEARNT_SCHEMA: Final = "CREATE TABLE IF NOT EXISTS learnt (venue TEXT PRIMARY KEY, sums BLOB NOT NULL) WITHOUT ROWID"
 # Files of versions before there was ``no_capacity`` lack the column.
 _ADD_REASON: Final = "ALTER TABLE ends ADD COLUMN reason TEXT NOT NULL DEFAULT 'rotated_out'"
 _STORE: Final = "INSERT OR REPLACE INTO ends (venue, instrument_id, market_id, ended, reason) VALUES (?, ?, ?, ?, ?)"
@@ -106,6 +107,23 @@ class CoverageIndex:
             rows = db.execute(query, (venue,)).fetchall()
         return {InstrumentKey(venue, MarketId(m), InstrumentId(i)): ended for m, i, ended in rows}
 
+    def store_learnt(self, venue: VenueName, sums: bytes) -> None:
+        """Store what is known of how busy the instruments of ``venue`` were, durably; raises TransientError.
+
+        In the place of what was stored before, which stays if this process dies meanwhile.
+        """
+        try:
+            with self._lock, self._db:
+                self._db.execute("INSERT OR REPLACE INTO learnt (venue, sums) VALUES (?, ?)", (venue, sums))
+        except sqlite3.Error as error:
+            raise disk_refused(f"cannot write {self._path}", error) from error
+
+    def learnt(self, venue: VenueName) -> bytes | None:
+        """Return what was stored of ``venue`` last, None when nothing was; raises TransientError."""
+        with self._reading() as db:
+            row = db.execute("SELECT sums FROM learnt WHERE venue = ?", (venue,)).fetchone()
+        return bytes(row[0]) if row else None
+
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         try:
@@ -127,6 +145,7 @@ def _open(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")  # what is stored here is dropped from the checkpoint
         db.execute(_SCHEMA)
+        db.execute(_LEARNT_SCHEMA)
         if "reason" not in {row[1] for row in db.execute("PRAGMA table_info(ends)")}:
             db.execute(_ADD_REASON)
         with closing(db.execute("PRAGMA quick_check(1)")) as answer:

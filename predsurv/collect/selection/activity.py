@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from heapq import nlargest
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 
 SECOND: Final = 1_000_000_000
 
@@ -75,9 +76,35 @@ class RecentActivity:
             sums = dict(nlargest(SUMS_MAX, sums.items(), key=lambda item: (item[1].seconds, item[0])))
         self._sums = sums
 
+    def packed(self) -> bytes:
+        """Return the sums as ``restore`` takes them."""
+        rows = (
+            (_text(key.market_id), _text(key.instrument_id), each.seconds, each.updates, each.trades, each.dollars)
+            for key, each in self._sums.items()
+        )
+        return _ENCODER.encode((self._at, list(rows)))
+
+    def restore(self, packed: bytes, venue: VenueName) -> None:
+        """Go on with the sums of an earlier run of ``venue``, as old as they are by now.
+
+        Raises msgspec.MsgspecError, and then forgets nothing.
+        """
+        at, rows = _DECODER.decode(packed)
+        sums = {InstrumentKey(venue, MarketId(m), InstrumentId(i)): Activity(*counted) for m, i, *counted in rows}
+        self._at, self._sums = at, sums
+
     def known(self) -> Mapping[InstrumentKey, Activity]:
         """Return the sums as of the last ``add``; later ones do not change what is returned."""
         return self._sums
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(tuple[int, list[tuple[str, str, float, float, float, float]]])
+
+
+def _text(name: str) -> str:
+    """Return ``name`` in a form that has UTF-8, which a lone surrogate has not."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _weights(seconds: float) -> tuple[float, float]:

@@ -1,7 +1,15 @@
 """What is recorded is counted, by its observed time, and decides what is recorded next."""
 
+import logging
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
 from predsurv.collect.learning import LiveLearning
 from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
+from predsurv.collect.resume.coverage_index import CoverageIndex
+from predsurv.collect.selection.activity import Activity
 from predsurv.collect.selection.interest import LiveWeights
 from predsurv.collect.selection.planner import Candidate
 from predsurv.core.events import BookDelta, Gap, MarketEvent, Trade
@@ -40,7 +48,7 @@ def test_changes_trades_of_both_outcomes_and_covered_time_are_counted() -> None:
     ]
     learning.count(recorder.apply(events))
     learning.count(recorder.advance(START + 110 * S))
-    learning.take_in(recorder, mirrors)
+    learning.take_in(recorder, lambda _: mirrors)
     (seen,) = learning.recent.known().items()
     assert seen[0] == key(0), "the other was never covered"
     scale = seen[1].seconds / 100
@@ -54,11 +62,11 @@ def test_time_counts_once_whether_its_interval_is_closed_before_a_plan_or_after_
     learning.count(recorder.want({key(0): MICROS}, {key(0): None}))
     learning.count(recorder.apply([book(key(0), START)]))
     learning.count(recorder.advance(START + 60 * S))
-    learning.take_in(recorder, {})  # 60 s of an open interval
+    learning.take_in(recorder, lambda _: {})  # 60 s of an open interval
     first = learning.recent.known()[key(0)].seconds
     learning.count(recorder.apply([Gap(key(0), START + 90 * S, "disconnect", 1)]))  # closed: 30 s more
     learning.count(recorder.advance(START + 120 * S))
-    learning.take_in(recorder, {})
+    learning.take_in(recorder, lambda _: {})
     kept = 0.5 ** (60 / 7_200) * 0.5 ** (30 / 900)
     assert abs(learning.recent.known()[key(0)].seconds - (first * kept + 30)) < 1
 
@@ -74,9 +82,46 @@ def test_a_market_that_turns_hot_is_preferred_with_the_next_plan() -> None:
     learning.count(recorder.advance(START + 300 * S))
     candidates = [Candidate(each, True, (number + 1) * 1_000_000 * MICROS) for number, each in enumerate(keys)]
     before = learning.interests(candidates, {})
-    learning.take_in(recorder, {})
+    learning.take_in(recorder, lambda _: {})
     after = learning.interests(candidates, {})
     assert max(before, key=before.__getitem__) == key(29)
     assert max(after, key=after.__getitem__) == key(3)
     closed = [Candidate(key(3), False), *candidates[4:]]
     assert key(3) not in learning.interests(closed, {})
+
+
+def taught() -> LiveLearning:
+    learning = LiveLearning(LiveWeights())
+    learning.recent.add({key(3): Activity(300.0, 3_000.0)}, START)
+    return learning
+
+
+def test_what_was_learnt_is_known_to_the_next_run(tmp_path: Path) -> None:
+    with closing(CoverageIndex(tmp_path, "c0")) as index:
+        first = LiveLearning(LiveWeights())
+        first.recall(VENUE, index)
+        first.recent = taught().recent
+        first.remember(VENUE, index)
+        second = LiveLearning(LiveWeights())
+        second.recall(VENUE, index)
+        assert second.recent.known() == taught().recent.known()
+
+
+def test_a_run_that_never_asked_for_what_was_learnt_does_not_replace_it(tmp_path: Path) -> None:
+    with closing(CoverageIndex(tmp_path, "c0")) as index:
+        index.store_learnt(VENUE, b"sums")
+        taught().remember(VENUE, index)
+        assert index.learnt(VENUE) == b"sums"
+
+
+def test_what_cannot_be_read_or_kept_is_told_and_no_more(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    index, learning = CoverageIndex(tmp_path, "c0"), taught()
+    index.store_learnt(VENUE, b"damaged")
+    learning.recall(VENUE, index)
+    index.close()
+    learning.recall(VENUE, index)
+    learning.remember(VENUE, index)
+    assert key(3) in learning.recent.known()
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert ["begins anew" in each for each in told] == [True, True, False]
+    assert "is not kept" in told[2]

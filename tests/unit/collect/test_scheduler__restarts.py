@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from predsurv.collect.resume.checkpoint import CheckpointWriter, digest_of, exploited_in
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.scheduler import RotationScheduler, SelectionSettings, seeded
+from predsurv.collect.selection.activity import Activity, RecentActivity
 from predsurv.collect.selection.planner import Plan, RotationHistory
 from predsurv.core.ids import InstrumentKey
 from tests.kit.candidate_samples import market
@@ -86,3 +87,20 @@ def test_a_checkpoint_says_which_instruments_had_a_place_for_being_interesting(n
     checkpoint = dict(writer.exploited(keys))
     assert writer.exploited(keys) == []
     assert exploited_in(VENUE, checkpoint) == {digest_of(each) for each in keys}
+
+
+async def test_the_first_plan_knows_what_an_earlier_run_saw_to_be_busy(index: CoverageIndex) -> None:
+    names = [f"m{number:02d}" for number in range(30)]
+    earlier = RecentActivity()
+    seen = {key(name): Activity(300.0, 3_000.0 if name == "m17" else 30.0) for name in names}
+    earlier.add(seen, START - 60 * S)
+    index.store_learnt(VENUE, earlier.packed())
+    world = ScheduledRecorder(index, *names)
+    settings = SelectionSettings(capacity=1, explore_share=0, rotation_period=3_600 * S)
+    world.scheduler = RotationScheduler(world.recorder, world.candidates, settings, world.clock)
+    await world.run(until(1))
+    assert world.scheduler.plan is not None
+    assert world.scheduler.plan.want.keys() == {key("m17")}
+    kept = RecentActivity()
+    kept.restore(index.learnt(VENUE) or b"", VENUE)
+    assert kept.known() == world.scheduler.learning.recent.known(), "stored with each plan, for a run that is killed"

@@ -17,6 +17,7 @@ from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.resume.checkpoint import OpenIntervals, find_checkpoint, open_intervals
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.resume.damage import DamageTracker, StartupRepair
+from predsurv.collect.selection.candidates import CandidateSet
 from predsurv.collect.selection.interest import LiveWeights
 from predsurv.collect.session import RecordingSession
 from predsurv.core.events import MarketEvent
@@ -66,6 +67,7 @@ def setup(tmp_path: Path) -> Setup:
         admission=SimpleNamespace(account=account),
         plan=None,
         learning=LiveLearning(LiveWeights()),
+        candidates=CandidateSet(),
     )
     session = RecordingSession(
         venue, recorder, scheduler, clock=clock, steady_clock=SteadyClock(clock), on_batch=lambda *_: None

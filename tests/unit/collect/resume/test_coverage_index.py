@@ -2,6 +2,8 @@
 
 import gc
 import logging
+import os
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -52,6 +54,8 @@ def test_the_index_of_an_earlier_version_is_read_and_written(tmp_path: Path) -> 
         index = CoverageIndex(tmp_path, "c0")
         index.store([], [(B, START)])
         assert (index.lookup([A]), index.waiting(VENUE)) == ({A: START}, {B: START})
+        index.store_learnt(VENUE, b"sums")
+        assert index.learnt(VENUE) == b"sums"
         index.close()
 
 
@@ -136,3 +140,45 @@ def test_a_disk_error_is_raised_and_nothing_is_half_stored(tmp_path: Path) -> No
 def test_only_the_owner_may_read_the_index(tmp_path: Path) -> None:
     CoverageIndex(tmp_path, "c0").close()
     assert (tmp_path / "c0.ledger.db").stat().st_mode & 0o077 == 0
+
+
+def test_what_was_learnt_is_replaced_and_found_again(tmp_path: Path) -> None:
+    index = CoverageIndex(tmp_path, "c0")
+    assert index.learnt(VENUE) is None
+    index.store_learnt(VENUE, b"first")
+    index.store_learnt(VENUE, b"second")
+    index.store_learnt(VenueName("elsewhere"), b"third")
+    index.close()
+    index = CoverageIndex(tmp_path, "c0")
+    assert (index.learnt(VENUE), index.learnt(VenueName("elsewhere"))) == (b"second", b"third")
+    assert index.all_of(VENUE) == {}
+    index.close()
+    with pytest.raises(TransientError):
+        index.store_learnt(VENUE, b"")
+    with pytest.raises(TransientError):
+        index.learnt(VENUE)
+
+
+def test_a_kill_leaves_what_was_learnt_last_whole(tmp_path: Path) -> None:
+    """The process dies at any moment: what it had said to be stored is there, or the next one, and nothing between."""
+    for _ in range(5):
+        told, telling = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                index = CoverageIndex(tmp_path, "c0")
+                for number in range(1, 1_000_000):
+                    index.store_learnt(VENUE, number.to_bytes(8) * 20_000)
+                    os.write(telling, number.to_bytes(8))
+            finally:
+                os._exit(1)
+        os.close(telling)
+        with os.fdopen(told, "rb") as file:
+            file.read(8 * 3)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            said = 3 + len(file.read()) // 8
+        index = CoverageIndex(tmp_path, "c0")
+        found = index.learnt(VENUE)
+        index.close()
+        assert found in (said.to_bytes(8) * 20_000, (said + 1).to_bytes(8) * 20_000)

@@ -1,5 +1,6 @@
 """What was seen is forgotten by the clock and by what is seen after it, and no more is kept than the bound allows."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,3 +67,34 @@ def test_what_was_never_covered_is_not_known() -> None:
     recent = RecentActivity()
     recent.add({key(0): Activity(0.0, 5.0)}, START)
     assert not recent.known()
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.floats(1, 1_000), st.floats(0, 50)), max_size=20))
+def test_sums_that_were_packed_go_on_as_if_nothing_had_happened(seen: list[tuple[int, float, float]]) -> None:
+    whole, first = RecentActivity(), RecentActivity()
+    for each in (whole, first):
+        for number, (which, seconds, count) in enumerate(seen):
+            each.add({key(which): Activity(seconds, count, 1.0, 2.5)}, START + number * 300 * SECOND)
+    second = RecentActivity()
+    second.restore(first.packed(), VenueName("mock"))
+    assert second.known() == whole.known()
+    for each in (whole, second):  # the time between two runs counts as any other
+        each.add({key(0): Activity(60.0, 3.0)}, START + 10_000 * SECOND)
+    assert second.known() == whole.known()
+
+
+def test_an_odd_name_does_not_keep_the_others_from_being_packed() -> None:
+    recent, odd = RecentActivity(), InstrumentKey(VenueName("mock"), MarketId("\ud800"), InstrumentId("\udfff"))
+    recent.add({odd: Activity(60.0), key(0): Activity(60.0)}, START)
+    again = RecentActivity()
+    again.restore(recent.packed(), VenueName("mock"))
+    assert again.known()[key(0)] == recent.known()[key(0)]
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\xc1", b"\x92\x01", b"\x92\x01\x91\x92\xa1m\xa1i"])
+def test_damaged_sums_change_nothing(damaged: bytes) -> None:
+    recent = RecentActivity()
+    recent.add({key(0): Activity(60.0)}, START)
+    with pytest.raises(msgspec.MsgspecError):
+        recent.restore(damaged, VenueName("mock"))
+    assert key(0) in recent.known()
