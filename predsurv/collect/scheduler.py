@@ -15,6 +15,7 @@ from predsurv.collect.learning import LiveLearning
 from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.selection.candidates import CandidateSet, Membership
+from predsurv.collect.selection.choices import ChoiceLog
 from predsurv.collect.selection.interest import LiveWeights, MinedScore
 from predsurv.collect.selection.planner import EXPLORING, Plan, RotationHistory, SelectionRequest, plan
 from predsurv.collect.transition import SubscriptionTransition
@@ -69,6 +70,7 @@ class RotationScheduler:
         self.settings = settings
         self._clock = clock
         self._history = RotationHistory(seed=settings.seed)
+        self._choices = ChoiceLog(settings.seed)
         self._resumed: list[InstrumentKey] = []
         self._ran_until = 0  # the earlier run (ns UTC)
         self._transition = SubscriptionTransition({}, settings.capacity)
@@ -89,8 +91,10 @@ class RotationScheduler:
         markets are not listed now stop waiting at ``watermark`` (ns UTC), where that run's records end. ``exploited``:
         which of ``keys`` had a place for being interesting.
         """
-        self._resumed += keys
-        self._history = structs.replace(self._history, exploited=frozenset(exploited), fresh=frozenset(waiting))
+        recorded, preferred = list(keys), frozenset(exploited)
+        self._resumed += recorded
+        self._choices.resume(recorded, preferred)
+        self._history = structs.replace(self._history, exploited=preferred, fresh=frozenset(waiting))
         self._ran_until = watermark
         self.admission.waiting.restore(waiting)
         unlisted = [key for key in waiting if not self.candidates.has(key)]
@@ -179,7 +183,8 @@ class RotationScheduler:
         if self.plan is None:
             ends = await asyncio.to_thread(_earlier_ends, index, request)
             history = seeded(history, {**ends, **dict.fromkeys(self._resumed, self._ran_until)})
-        made = await asyncio.to_thread(_planned, request, history, self.learning, mined)
+        made, interest = await asyncio.to_thread(_planned, request, history, self.learning, mined)
+        self._choices.decide(made, interest)
         self.plan, self._history = made, made.history
         self.rotations += 1
         # A market that closed while the plan was made is still in it.
@@ -216,6 +221,7 @@ class RotationScheduler:
         recorder, transition = self._recorder, self._transition
         step = transition.next_set(recorder.instruments, self._clock.monotonic())
         if step is None:
+            keep([*self._choices.take(recorder.watermark, transition.target, self.candidates.has)])
             return
         resume_points = await asyncio.to_thread(index.lookup, recorder.coverage.untracked(step))
         now = self._clock.monotonic()
@@ -232,6 +238,7 @@ class RotationScheduler:
         self.admission.unaccounted.discard(arriving)
         self.admission.waiting.place(arriving)
         self.recorded |= step.keys()
+        keep([*self._choices.take(recorder.watermark, transition.target, self.candidates.has)])
         keep(recorder.want(step, resume_points, self.candidates.mirrors(step.keys())))
         self._feed_is_current = False
 
@@ -255,8 +262,12 @@ def seeded(history: RotationHistory, ends: Mapping[InstrumentKey, int]) -> Rotat
     return structs.replace(history, since={key: places[ended] for key, ended in ends.items()})
 
 
-def _planned(request: SelectionRequest, history: RotationHistory, learning: LiveLearning, mined: MinedScores) -> Plan:
-    return plan(structs.replace(request, scores=learning.interests(request.candidates, mined())), history)
+def _planned(
+    request: SelectionRequest, history: RotationHistory, learning: LiveLearning, mined: MinedScores
+) -> tuple[Plan, Mapping[InstrumentKey, int]]:
+    """Return the plan, and the interest (micros) of each tradable candidate that it was made of."""
+    interest = learning.interests(request.candidates, mined())
+    return plan(structs.replace(request, scores=interest), history), interest
 
 
 def _earlier_ends(index: CoverageIndex, request: SelectionRequest) -> Mapping[InstrumentKey, int]:

@@ -21,6 +21,12 @@ from predsurv.core.ids import InstrumentKey
 
 CoverageState = Literal["covered", "gap"]
 
+ChoiceReason = Literal["pinned", "everything", "exploited", "new", "swept", "drawn", "opened"]
+"""Why an instrument has a place."""
+
+LeaveReason = Literal["outranked", "turn_over", "untradable", "displaced"]
+"""Why it has none any more."""
+
 
 class BookTop(Struct, frozen=True, array_like=True, gc=False, tag="top"):
     """The best K levels of a book at ``ts_recv``, packed as by ``pack_levels``; ``trusted`` as the book was then.
@@ -62,5 +68,26 @@ class Coverage(Struct, frozen=True, array_like=True, gc=False, tag="coverage"):
     lifecycle: CoverageReason | None = None
 
 
-Record = BookSnapshot | BookDelta | Trade | MarketChange | MarketResolved | BookTop | Coverage | VenuePhase
+class RotationChoice(Struct, frozen=True, array_like=True, gc=False, tag="rotation"):
+    """What rotation decided of an instrument at ``ts_recv`` (ns UTC), in ``period`` of the run that ``seed`` names.
+
+    ``inclusion``: the probability (micros) with which it was chosen for the period, 0 where it has no place any more.
+    ``interest`` (micros) by which it was ranked, None where it was not. ``drawn`` of ``pool`` instruments were drawn in
+    this period; 0 where nothing was.
+    """
+
+    key: InstrumentKey
+    ts_recv: int
+    period: int
+    reason: ChoiceReason | LeaveReason
+    inclusion: int
+    interest: int | None
+    seed: int
+    pool: int
+    drawn: int
+
+
+Record = (
+    BookSnapshot | BookDelta | Trade | MarketChange | MarketResolved | BookTop | Coverage | VenuePhase | RotationChoice
+)
 """One entry of the write-ahead log."""

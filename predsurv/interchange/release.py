@@ -26,13 +26,14 @@ from predsurv.store.files import make_dirs
 from predsurv.store.layout import FOLDERS, Dataset, Layout, day_files, day_ranges
 from predsurv.store.schema import SCHEMA_VERSION
 
-_DATASETS: Final[tuple[Dataset, ...]] = ("snapshots", "deltas", "trades", "coverage", "lifecycle")
+_DATASETS: Final[tuple[Dataset, ...]] = ("snapshots", "deltas", "trades", "coverage", "lifecycle", "rotations")
 ABOUT: Final[Mapping[Dataset, str]] = {
     "snapshots": "the best levels of a book, on change, at most once a second by default",
     "deltas": "every change of a book; from a `clear` row on they add up to the exact book",
     "trades": "public trades",
     "coverage": "intervals of an instrument: covered, or a gap and why",
     "lifecycle": "a market opened, paused, changed its tick, settled",
+    "rotations": "which instruments were chosen to be recorded, when, why and with which probability",
 }
 _NS: Final = 1e9
 _HOUR_S: Final = 3_600

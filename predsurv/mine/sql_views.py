@@ -32,17 +32,14 @@ _ABOUT: Final = {
     "trades": "trades",
     "coverage": "intervals of an instrument: covered, or a gap and why",
     "lifecycle": "what markets did: opened, paused, changed their tick, settled",
+    "rotations": "which instruments rotation chose, when, why and with which probability, and which it let go",
 }
+
+_TIMES: Final = {"coverage": ("start", "end"), "rotations": ("ts_recv",)}
 
 SOURCES: Final = (
     *(
-        Source(
-            name,
-            folder,
-            _ABOUT[name],
-            ("start", "end") if name == "coverage" else ("ts_recv", "ts_venue"),
-            name in HOURLY,
-        )
+        Source(name, folder, _ABOUT[name], _TIMES.get(name, ("ts_recv", "ts_venue")), name in HOURLY)
         for name, folder in FOLDERS.items()
     ),
     Source("stats", "stats", "an instrument's day in numbers, by 'predsurv mine'", ()),

@@ -15,7 +15,7 @@ from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import path_component
 
-Dataset = Literal["snapshots", "deltas", "trades", "coverage", "lifecycle"]
+Dataset = Literal["snapshots", "deltas", "trades", "coverage", "lifecycle", "rotations"]
 
 FOLDERS: Final[dict[Dataset, str]] = {
     "snapshots": "orderbook_snapshots",
@@ -23,6 +23,7 @@ FOLDERS: Final[dict[Dataset, str]] = {
     "trades": "trades",
     "coverage": "coverage",
     "lifecycle": "lifecycle",
+    "rotations": "rotations",
 }
 """Folder of each dataset under the data folder; the dataset's name starts its files' names."""
 

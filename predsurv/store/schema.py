@@ -114,6 +114,19 @@ _FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
         ("segment", pa.int64()),
         ("arrival", pa.int32()),
     ],
+    "rotations": [
+        ("ts_recv", TIME),
+        *_IDS,
+        ("period", pa.int64()),
+        ("reason", _TEXT),
+        ("inclusion", _NUMBER),
+        ("interest", _NUMBER),
+        ("seed", pa.int64()),
+        ("pool", pa.int64()),
+        ("drawn", pa.int64()),
+        ("segment", pa.int64()),
+        ("arrival", pa.int32()),
+    ],
 }
 
 _DELTA_PACKED: Final = {"seq", "epoch", "segment"}

@@ -20,7 +20,7 @@ CHECK_OUTCOMES: Final = (
 """Outcomes of the checks of books, as the venue adapters count them; ``docs/metrics-reference.md`` explains each."""
 
 QUEUES: Final = ("records", "seal")
-DATASETS: Final = ("orderbook_snapshots", "book_deltas", "trades", "coverage", "lifecycle")
+DATASETS: Final = ("orderbook_snapshots", "book_deltas", "trades", "coverage", "lifecycle", "rotations")
 RESCAN_RESULTS: Final = ("completed", "failed")
 
 _MS: Final = 1_000_000

@@ -5,6 +5,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import closing
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,28 @@ async def test_what_rotation_learnt_survives_a_stop_and_a_kill(tmp_path: Path, *
     await running
     assert busy.keys() <= known.keys()
     assert all(0.5 < known[key].updates / each.updates <= 1 for key, each in busy.items()), "none was seen since"
+
+
+async def test_who_leaves_weighs_nothing_beside_who_arrives(tmp_path: Path) -> None:
+    """Make before break: both are recorded for a while, but only what was chosen for the period counts in totals."""
+    places = 20
+    config = configured(tmp_path, collector__max_instruments=places, collector__rotation_period="6s")
+    clock = FastClock()
+    await scan(config, clock)
+    await record(config, clock, 30 * S)
+    names = ("start", "end", "state", "reason", "inclusion")
+    rows = [(int(str(start)), int(str(end)), *rest) for start, end, *rest in column(tmp_path, "coverage", *names)]
+    recorded = [each for each in rows if each[2] == "covered"]
+    wanted = [each for each in rows if each[3] not in ("rotated_out", "no_capacity", "shutdown")]
+    chosen = [each for each in wanted if each[4]]
+    assert most_at_once(recorded) > places, "some were recorded beside those that replaced them"
+    assert most_at_once(chosen) <= places, "a place weighs once, whoever has it"
+    assert {each[4] for each in chosen} - {1.0}, "some were drawn"
+
+
+def most_at_once(rows: Iterable[tuple[object, ...]]) -> int:
+    steps: dict[int, int] = defaultdict(int)
+    for start, end, *_ in rows:
+        steps[int(str(start))] += 1
+        steps[int(str(end))] -= 1
+    return max(accumulate(steps[ts] for ts in sorted(steps)))

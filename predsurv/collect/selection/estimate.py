@@ -28,7 +28,7 @@ GUESSED_SNAPSHOT_BYTES: Final = 40.0
 """Bytes on disk of a snapshot row."""
 
 HOURLY_DATASETS: Final = 3
-DAILY_DATASETS: Final = 2
+DAILY_DATASETS: Final = 3
 
 
 class RecordedDay(Struct, frozen=True):

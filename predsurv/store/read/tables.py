@@ -32,6 +32,7 @@ _TEXTS: Final[dict[Dataset, list[str]]] = {
     "trades": ["market_id", "instrument_id", "taker_side"],
     "coverage": ["market_id", "instrument_id", "state", "reason"],
     "lifecycle": ["market_id", "instrument_id", "kind"],
+    "rotations": ["market_id", "instrument_id", "reason"],
 }
 _NOT_REPLAYED: Final[dict[Dataset, frozenset[str]]] = {
     "coverage": frozenset({"end", "inclusion", "trades", "lifecycle"}),

@@ -34,7 +34,7 @@ from predsurv.core import native
 from predsurv.core.errors import BrokenInvariant
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketResolved, Trade, VenuePhase
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.records import BookTop, Coverage, Record
+from predsurv.core.records import BookTop, Coverage, Record, RotationChoice
 from predsurv.store import lifecycle
 from predsurv.store.layout import NS_DAY, Dataset
 from predsurv.store.schema import level_columns
@@ -69,6 +69,17 @@ _ROW_FIELDS: Final[dict[Dataset, list[tuple[str, Any]]]] = {
         ("lifecycle", pa.string()),
     ],
     "lifecycle": [*_RECORD_FIELDS, ("kind", pa.string()), ("value", pa.string())],
+    "rotations": [
+        ("key", pa.int32()),
+        ("position", pa.int32()),
+        ("period", pa.int64()),
+        ("reason", pa.string()),
+        ("inclusion", pa.int64()),
+        ("interest", pa.int64()),
+        ("seed", pa.int64()),
+        ("pool", pa.int64()),
+        ("drawn", pa.int64()),
+    ],
 }
 
 
@@ -182,6 +193,10 @@ class SegmentTables:
                 stored = lifecycle.to_row(record)
                 head = (self._number(stored.key), position, stored.ts_venue)
                 self._rows["lifecycle"].append((*head, stored.kind, stored.value))
+            case RotationChoice():
+                head = (self._number(record.key), position, record.period, record.reason)
+                chosen = (record.inclusion, record.interest, record.seed, record.pool, record.drawn)
+                self._rows["rotations"].append((*head, *chosen))
             case BookDelta() | BookSnapshot() | BookTop() | Trade():
                 raise BrokenInvariant(f"a batch holds a {type(record).__name__} outside its columns")
 

@@ -30,7 +30,7 @@ from predsurv.store.layout import (
 )
 
 NOON = 1_800_014_400 * NS_SECOND
-DATASETS: list[Dataset] = ["snapshots", "deltas", "trades", "coverage", "lifecycle"]
+DATASETS: list[Dataset] = ["snapshots", "deltas", "trades", "coverage", "lifecycle", "rotations"]
 
 
 @pytest.mark.parametrize(

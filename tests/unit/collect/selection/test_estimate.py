@@ -56,7 +56,7 @@ def test_files_are_counted_as_they_are_after_compaction(compact: bool, hourly: i
         instruments_per_connection=1,
         compact=compact,
     )
-    assert forecast(MADE, UNIVERSE, pace, None).files_per_day == 3 * hourly + 2 * (1 if compact else 1_440)
+    assert forecast(MADE, UNIVERSE, pace, None).files_per_day == 3 * hourly + 3 * (1 if compact else 1_440)
 
 
 def test_an_empty_plan_takes_no_resources() -> None:
