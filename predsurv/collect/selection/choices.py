@@ -62,7 +62,7 @@ class ChoiceLog:
         if self._decision is None:
             return
         made, interest, before = self._decision.made, self._decision.interest, self._told
-        self._decision, self._told = None, dict(made.reasons)
+        self._decision, self._told = None, {**made.reasons}
         self._period, self._drawn = made.history.period, made.count("drawn")
         self._pool = made.pool - made.count("new", "swept") if self._drawn else 0
         for key, reason in made.reasons.items():

@@ -194,9 +194,10 @@ class SegmentTables:
                 head = (self._number(stored.key), position, stored.ts_venue)
                 self._rows["lifecycle"].append((*head, stored.kind, stored.value))
             case RotationChoice():
-                head = (self._number(record.key), position, record.period, record.reason)
-                chosen = (record.inclusion, record.interest, record.seed, record.pool, record.drawn)
-                self._rows["rotations"].append((*head, *chosen))
+                self._rows["rotations"].append(
+                    (self._number(record.key), position, record.period, record.reason, record.inclusion)
+                    + (record.interest, record.seed, record.pool, record.drawn)
+                )
             case BookDelta() | BookSnapshot() | BookTop() | Trade():
                 raise BrokenInvariant(f"a batch holds a {type(record).__name__} outside its columns")
 

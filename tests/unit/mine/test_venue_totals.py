@@ -61,7 +61,45 @@ def test_errors_of_periods_add_up_as_squares() -> None:
     two = totals(frame(*drawn(("a", "c", "e")), *drawn(("a", "c", "e"), 1))).row(0)
     assert two[1] == pytest.approx(2 * one[1])
     assert two[2] == pytest.approx(sqrt(2) * one[2])
-    assert one[4] - one[1] == pytest.approx(1.96 * one[2], rel=1e-3)
+
+
+def test_with_few_draws_an_interval_is_wider_than_with_many() -> None:
+    """As many standard errors as their number and their skewness ask for: less is known of the error than of the sum."""
+    widths = []
+    for periods in (1, 5, 2_000):
+        rows = [row for period in range(periods) for row in drawn(("a", "c", "e"), period)]
+        _, estimate, error, low, high = totals(frame(*rows)).row(0)
+        widths.append((high - low) / error)
+        assert high - estimate >= estimate - low - 1e-9
+    assert widths[0] > widths[1] > widths[2]
+    assert widths[2] == pytest.approx(2 * 1.96, rel=0.01)
+
+
+def test_what_stays_is_not_counted_for_what_arrives() -> None:
+    """Busy ones stay and are covered throughout; one that arrives later is scaled by its own time, and by no more."""
+    rows = [(0, 1.0, 300.0, 300.0, 1_000.0), (0, 1.0, 240.0, 300.0, 8.0)]
+    assert totals(frame(*rows)).row(0)[1] == pytest.approx(1_000 + 8 * 300 / 240)
+
+
+def test_of_what_was_hardly_covered_the_others_of_its_kind_tell() -> None:
+    rows = [(0, 1.0, 300.0, 300.0, 50.0), (0, 1.0, 29.0, 300.0, 29.0), (0, 0.5, 300.0, 300.0, 4.0)]
+    assert totals(frame(*rows)).row(0)[1] == pytest.approx(50 * 2 + 4 / 0.5)
+    rows[1] = (0, 1.0, 30.0, 300.0, 29.0)
+    assert totals(frame(*rows)).row(0)[1] == pytest.approx(50 + 29 * 10 + 4 / 0.5)
+
+
+def test_what_was_not_covered_is_unknown_even_of_a_certain_one() -> None:
+    _, estimate, error, low, high = totals(frame((0, 1.0, 200.0, 300.0, 40.0))).row(0)
+    assert (estimate, error) == (60.0, pytest.approx(sqrt(40 * 100 * 300 / 200**2)))  # Poisson: 20 of a rate known to 40
+    assert low < estimate < high
+    by_size = frame((0, 1.0, 200.0, 300.0, 40.0)).with_columns(updates_squares=pl.lit(1_600.0))
+    assert totals(by_size).row(0)[2] == pytest.approx(sqrt(1_600 * 100 * 300 / 200**2))  # as one trade of 40 shares
+
+
+def test_no_less_is_believed_than_was_recorded() -> None:
+    rows = [(0, 1.0, 300.0, 300.0, 99.0), (0, 0.5, 300.0, 300.0, 10.0)]
+    _, estimate, _, low, _ = totals(frame(*rows)).row(0)
+    assert (estimate, low) == (119.0, 109.0)
 
 
 def test_a_single_one_that_was_drawn_has_an_error_too() -> None:
