@@ -11,6 +11,7 @@ from predsurv.mine.inputs import collector_filter
 from predsurv.mine.listed import InstrumentLabels, listed_instruments
 from predsurv.mine.lost_time import lost_time
 from predsurv.mine.recorded_days import MiningDay
+from predsurv.mine.sampled_periods import NO_PLANS, plan_rows
 from predsurv.mine.scores import COMPONENTS, EVIDENCE_HALF_S, FROM_TRADES, SMALLER
 from predsurv.mine.stats_writer import stats_folder
 
@@ -99,13 +100,18 @@ def evidence_of(seconds: float) -> float:
 
 
 def periods(day: MiningDay, instrument: str) -> list[RecordedPeriod]:
-    """Return the coverage of ``instrument`` on ``day`` in order of time."""
-    rows = collector_filter(day, lost_time(day)).coverage(day).filter(pl.col("instrument_id") == instrument)
-    columns = ("start", "end", "state", "reason", "inclusion")
-    found = rows.select(columns).sort("start").collect(engine="streaming")
+    """Return the coverage of ``instrument`` on ``day`` in order of time, with what rotation had decided of it."""
+    source = collector_filter(day, lost_time(day))
+    own = pl.col("instrument_id").cast(pl.String) == instrument
+    rows = source.coverage(day).filter(own)
+    found = rows.select("start", "end", "state", "reason", "inclusion").sort("start").collect(engine="streaming")
+    rotations = source.rotations(day)
+    plans = NO_PLANS if rotations is None else plan_rows(rotations.filter(own))
+    told = plans.select(pl.col("begin").alias("start"), pl.col("reason").alias("choice"), "interest")
+    joined = found.join_asof(told, on="start", check_sortedness=False)
     return [
-        RecordedPeriod(start, end, state, _how(state, reason, chance))
-        for start, end, state, reason, chance in found.iter_rows()
+        RecordedPeriod(start, end, state, _how(state, reason, chance, choice, interest))
+        for start, end, state, reason, chance, choice, interest in joined.iter_rows()
     ]
 
 
@@ -117,14 +123,45 @@ _GAPS: Final[Mapping[str, str]] = {
     "shutdown": "the recorder was stopped",
 }
 
+_CHOSEN: Final[Mapping[str, str]] = {
+    "pinned": "recorded because it is pinned",
+    "everything": "recorded: there was a place for everything",
+    "exploited": "recorded as one of the most interesting",
+    "new": "recorded because it was new",
+    "swept": "recorded in its turn: nothing had waited for longer",
+    "opened": "recorded because its market opened, or a place became free",
+}
 
-def _how(state: str, reason: str, chance: float | None) -> str:
+_DROPPED: Final[Mapping[str, str]] = {
+    "outranked": "others are more interesting",
+    "turn_over": "its turn is over",
+    "displaced": "it gave its place to a market that opened",
+    "untradable": "its market was paused, or is over",
+}
+
+
+def _how(
+    state: str, reason: str, chance: float | None, choice: str | None = None, interest: float | None = None
+) -> str:
     if state == "gap":
+        dropped = _DROPPED.get(choice or "") if reason == "rotated_out" else None
+        if dropped is not None:
+            return f"dropped: {dropped}{_ranked(interest)}"
         return _GAPS.get(reason, f"lost: {reason}")
     if chance is None:
         return "recorded; the file does not say how it was chosen"
     if chance <= 0:
-        return "no longer chosen: recorded until those that replaced it were there"
+        dropped = _DROPPED.get(choice or "")
+        why = "" if dropped is None else f" ({dropped})"
+        return f"no longer chosen{why}: recorded until those that replaced it were there"
     if chance >= 1:
-        return "recorded for certain: pinned, among the best ranked, or there was a place for all"
-    return f"recorded by rotation, which chose it with probability {chance:.3g}"
+        known = _CHOSEN.get(choice or "")
+        return f"{known}{_ranked(interest)}" if known else _FOR_CERTAIN
+    return f"recorded by rotation, which chose it with probability {chance:.3g}{_ranked(interest)}"
+
+
+_FOR_CERTAIN: Final = "recorded for certain: pinned, among the best ranked, or there was a place for all"
+
+
+def _ranked(interest: float | None) -> str:
+    return "" if interest is None else f", interest {interest:.2f} of 1"

@@ -52,6 +52,17 @@ class CollectorFilter(NamedTuple):
         ]
         return pl.concat(parts, how="diagonal_relaxed")
 
+    def rotations(self, day: MiningDay) -> pl.LazyFrame | None:
+        """Return the rows of ``rotations`` of ``day`` that count, with their ``collector``; None where there are none.
+
+        Those of a version without the dataset, and recordings of others, have none.
+        """
+        parts = [
+            self._own(collector, own).with_columns(pl.lit(collector).alias("collector"))
+            for collector, own in _by_collector(day.files("rotations")).items()
+        ]
+        return pl.concat(parts, how="diagonal_relaxed") if parts else None
+
     def with_mirrors(self, mirrors: pl.DataFrame) -> "CollectorFilter":
         """Return the filter that also selects rows of instruments without coverage: those of their ``primary``.
 

@@ -11,16 +11,16 @@ is N² (1 − n/N) s²/n of simple random sampling. The sums divided by a day's 
 averages, and biased.
 
 An instrument is covered for less than its period: it is subscribed to within it, and there are gaps. Its x is what was
-counted times planned/seconds, its own: those that arrive are covered less than those that stay, and these are busier, so
-that one factor for all would count the busy ones too often. Where less than a tenth of the planned time was covered
-nothing is known; the others of its kind, certain or drawn, stand for it, Σ planned/π of all over that of those. What was
-not covered is unknown even of a certain one: counts in it are taken for Poisson numbers of the same rate, which adds
-Σ x² · missing · planned / seconds² / π over single counts x to V̂ₜ.
+counted times planned/seconds, its own: those that arrive are covered less than those that stay, and these are busier,
+so that one factor for all would count the busy ones too often. Where less than a tenth of the planned time was covered
+nothing is known; the others of its kind, certain or drawn, stand for it, Σ planned/π of all over that of those. What
+was not covered is unknown even of a certain one: counts in it are taken for Poisson numbers of the same rate, which
+adds Σ x² · missing · planned / seconds² / π over single counts x to V̂ₜ.
 
 Few large parts decide the sum, so intervals are skewed, and their width is not known either (``measures.confidence``):
-the third moment is Σ (1 − π)(1 − 2π)(x/π − B)³, and with q the parts of which the V̂ₜ are sums, the degrees of freedom are
-2 (Σ V̂ₜ)² / Σ q̃², q̃ = q less its period's mean, as the variance of Σ V̂ₜ is estimated by Σ q̃² (Pan and Wall 2002, after
-Satterthwaite), not more than (Σ V̂ₜ)² / Σ V̂ₜ²/(n−1). Nothing less than what was recorded is believed.
+the third moment is Σ (1 − π)(1 − 2π)(x/π − B)³, and with q the parts of which the V̂ₜ are sums, the degrees of freedom
+are 2 (Σ V̂ₜ)² / Σ q̃², q̃ = q less its period's mean, as the variance of Σ V̂ₜ is estimated by Σ q̃² (Pan and Wall
+2002, after Satterthwaite), not more than (Σ V̂ₜ)² / Σ V̂ₜ²/(n−1). Nothing less than what was recorded is believed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -86,9 +86,7 @@ def weighted(sampled: pl.LazyFrame) -> pl.LazyFrame:
     group = ("period", "by_lot")
     return (
         sampled.with_columns((pl.col("inclusion") < 1).alias("by_lot"), known.alias("known"))
-        .with_columns(
-            planned.sum().over(group).alias("every"), planned.filter("known").sum().over(group).alias("told")
-        )
+        .with_columns(planned.sum().over(group).alias("every"), planned.filter("known").sum().over(group).alias("told"))
         .with_columns(
             pl.when("known")
             .then(planned / pl.col("seconds") * pl.col("every") / pl.col("told"))

@@ -2,8 +2,9 @@
 
 Of each market and period the changes, trades, shares and dollars are drawn once, so that a total is what happened and
 not what was expected. Trades are a part of the changes that differs from market to market, as do their size and price;
-sizes are Gamma numbers of shape 1/4, twice as spread as their mean. Who is there for a share of a period sees each change
-and trade with that probability, of the shares what those trades were: a Beta part, which for Gamma sizes is exact.
+sizes are Gamma numbers of shape 1/4, twice as spread as their mean. Who is there for a share of a period sees each
+change and trade with that probability, of the shares what those trades were: a Beta part, which for Gamma sizes is
+exact.
 """
 
 from math import exp

@@ -2,11 +2,10 @@
 
 ``python -m tests.proofs.selection calibration``: each is drawn as often as its probability says.
 ``python -m tests.proofs.selection totals --worlds 8 --replications 50``: the totals of a day estimated from what was
-recorded are those of the whole venue, on average within half a percent, and their intervals hold the truth 92 times of a
-hundred or more: of changes, trades, shares and dollars, each with the error of so many replications.
-``python -m tests.proofs.selection regret --worlds 3``: what the recorder misses of the best it could record in four
-days, beside recorders that learn nothing: at most 17 %; 8 % of the hot markets get no place, 70 % of their time is
-recorded.
+recorded are those of the whole venue, on average within half a percent, and their intervals hold the truth 92 times of
+a hundred or more: of changes, trades, shares and dollars, each with the error of so many replications. ``python -m
+tests.proofs.selection regret --worlds 3``: what the recorder misses of the best it could record in four days, beside
+recorders that learn nothing: at most 17 %; 8 % of the hot markets get no place, 70 % of their time is recorded.
 """
 
 import argparse
@@ -98,8 +97,10 @@ def _totals(size: WorldSize, worlds: int, draws: int, processes: int) -> int:
     work = [_Replication(world, size, seed) for world in range(worlds) for seed in range(draws)]
     with get_context("spawn").Pool(processes) as pool:
         found = list(pool.imap(estimated, work, chunksize=draws))
-    print(f"{size.markets} markets, {size.places} places, {size.periods} periods; {worlds} worlds, {draws} recorders each")
-    print("total          estimate / truth     error, as estimated   95 % intervals hold it   it lies below, above   width")
+    print(
+        f"{size.markets} markets, {size.places} places, {size.periods} periods; {worlds} worlds, {draws} recorders each"
+    )
+    print("total          estimate / truth     error, as estimated  95 % intervals hold it   below, above   width")
     failed = False
     for name in COUNTED:
         every = [each[name] for each in found]

@@ -68,9 +68,9 @@ class ChoiceLog:
         for key, reason in made.reasons.items():
             if made.pool or before.get(key) != reason:
                 yield self._row(key, ts, reason, made.want[key], interest.get(key))
-        for key, reason in before.items():
+        for key, was in before.items():
             if key not in made.reasons:
-                why: LeaveReason = "turn_over" if reason in _IN_TURN else "outranked"
+                why: LeaveReason = "turn_over" if was in _IN_TURN else "outranked"
                 yield self._row(key, ts, why if key in interest else "untradable", 0, interest.get(key))
 
     def _row(

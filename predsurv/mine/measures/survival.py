@@ -1,11 +1,11 @@
 """How long something lasts, where it was not always seen to its end: the product limit.
 
-A time that a visit cut off lasted at least that long. Leaving it out, or taking it for whole, makes times seem short, the
-more so the shorter the visits are against them. Of all times that reached a length, the part that ended there is the
-hazard; what outlasts a length is the product of 1 − hazard up to it (Kaplan and Meier 1958; in a histogram those cut off
-within a bucket count half, Cutler and Ederer 1958). Times between recurring events of one source may be used so although
-the last of each visit is the one that is cut (Peña, Strawderman and Hollander 2001). Beyond the longest visit nothing is
-known: a quantile that is not reached is null.
+A time that a visit cut off lasted at least that long. Leaving it out, or taking it for whole, makes times seem short,
+the more so the shorter the visits are against them. Of all times that reached a length, the part that ended there is
+the hazard; what outlasts a length is the product of 1 − hazard up to it (Kaplan and Meier 1958; in a histogram those
+cut off within a bucket count half, Cutler and Ederer 1958). Times between recurring events of one source may be used
+so although the last of each visit is the one that is cut (Peña, Strawderman and Hollander 2001). Beyond the longest
+visit nothing is known: a quantile that is not reached is null.
 """
 
 from collections.abc import Sequence

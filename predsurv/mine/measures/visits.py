@@ -60,10 +60,10 @@ def by_instrument(
 ) -> dict[str, pl.DataFrame]:
     """Return the measures ``updates``, ``cut_waits`` and ``ratios`` per instrument.
 
-    ``updates``: sums, the quiet ends of visits included; ``judged_s``: the seconds after the first minute of each visit,
-    of which alone it is known whether anything changed in the minute before. ``cut_waits``: the log histogram of the
-    time from the last change of each visit to its end, ``code, bucket, count``: so long, at least, the next one took.
-    ``visits``: as they are after the day. ``heard``: the intervals in which trades were observed, ``placed`` the
+    ``updates``: sums, the quiet ends of visits included; ``judged_s``: the seconds after the first minute of each
+    visit, of which alone it is known whether anything changed in the minute before. ``cut_waits``: the log histogram
+    of the time from the last change of each visit to its end, ``code, bucket, count``: so long, at least, the next one
+    took. ``visits``: as they are after the day. ``heard``: the intervals in which trades were observed, ``placed`` the
     trades.
     """
     quiet = ((pl.col("end") - pl.col("quiet_from")) / NS_PER_S - STALE_SECONDS).clip(lower_bound=0.0)

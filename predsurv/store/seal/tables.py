@@ -194,10 +194,8 @@ class SegmentTables:
                 head = (self._number(stored.key), position, stored.ts_venue)
                 self._rows["lifecycle"].append((*head, stored.kind, stored.value))
             case RotationChoice():
-                self._rows["rotations"].append(
-                    (self._number(record.key), position, record.period, record.reason, record.inclusion)
-                    + (record.interest, record.seed, record.pool, record.drawn)
-                )
+                number = self._number(record.key)
+                self._rows["rotations"].append((number, position, *_choice(record)))
             case BookDelta() | BookSnapshot() | BookTop() | Trade():
                 raise BrokenInvariant(f"a batch holds a {type(record).__name__} outside its columns")
 
@@ -207,6 +205,11 @@ class SegmentTables:
         for start, end in _days(record.start, record.end):
             what = (record.state, record.reason, record.epoch, record.inclusion, record.trades, record.lifecycle)
             self._rows["coverage"].append((number, start, end, *what))
+
+
+def _choice(record: RotationChoice) -> tuple[object, ...]:
+    what = (record.period, record.reason, record.inclusion, record.interest)
+    return (*what, record.seed, record.pool, record.drawn)
 
 
 def _change_table(deltas: ColumnRuns, times: RecordTimes) -> Any:

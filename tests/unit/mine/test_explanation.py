@@ -44,5 +44,34 @@ def test_too_many_markets_of_one_name_are_not_shown(day: MiningDay) -> None:
         ("covered", "live", 0.25, "recorded by rotation, which chose it with probability 0.25"),
     ],
 )
-def test_how_a_stretch_came_about_is_said_in_words(state: str, reason: str, chance: float | None, said: str) -> None:
+def test_how_a_stretch_came_about_is_said_in_words_without_rotations(
+    state: str, reason: str, chance: float | None, said: str
+) -> None:
     assert explanation._how(state, reason, chance) == said
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (("covered", "live", 1.0, "exploited", 0.9), "recorded as one of the most interesting, interest 0.90 of 1"),
+        (("covered", "live", 1.0, "opened", None), "recorded because its market opened, or a place became free"),
+        (
+            ("covered", "live", 0.25, "drawn", 0.5),
+            "recorded by rotation, which chose it with probability 0.25, interest 0.50 of 1",
+        ),
+        (
+            ("covered", "live", 0.0, "outranked", 0.1),
+            "no longer chosen (others are more interesting): recorded until those that replaced it were there",
+        ),
+        (("gap", "rotated_out", 0.0, "turn_over", 0.1), "dropped: its turn is over, interest 0.10 of 1"),
+        (
+            ("gap", "rotated_out", 0.0, "swept", 0.1),
+            "dropped: others ranked higher or were drawn; it waits for its turn",
+        ),
+        (("gap", "stall", 1.0, "swept", 0.1), "lost: stall"),
+    ],
+)
+def test_what_rotation_decided_is_said_where_it_told(
+    told: tuple[str, str, float, str | None, float | None], said: str
+) -> None:
+    assert explanation._how(*told) == said

@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from predsurv.mine.sampled_periods import sampled_periods
+from predsurv.mine.sampled_periods import NO_PLANS, sampled_periods
 
 S = 1_000_000_000
 P = 300
@@ -11,14 +11,23 @@ P = 300
 Row = tuple[str, int, int, str, str, float]
 
 
-def sampled(*rows: Row) -> list[tuple[int, str, float, float, float, float]]:
+Plan = tuple[int, str, str, float]
+
+
+def plans(*rows: Plan) -> pl.DataFrame:
+    """Begin in seconds, instrument, reason, inclusion."""
+    told = [("c0", name, begin * S, reason, chance, 10, 0.5) for begin, name, reason, chance in rows]
+    return pl.DataFrame(told, schema=NO_PLANS.schema, orient="row")
+
+
+def sampled(*rows: Row, told: pl.DataFrame = NO_PLANS) -> list[tuple[int, str, float, float, float, float]]:
     """Period, instrument, from, to, inclusion, planned seconds."""
     frame = pl.DataFrame(
         [("c0", name, start * S, end * S, *told, "live") for name, start, end, *told in rows],
         schema=["collector", "instrument_id", "start", "end", "state", "reason", "inclusion", "trades"],
         orient="row",
     )  # fmt: skip
-    found = sampled_periods(frame.lazy()).sort("period", "instrument_id", "start")
+    found = sampled_periods(frame.lazy(), told).sort("period", "instrument_id", "start")
     columns = ("period", "instrument_id", "start", "end", "inclusion", "planned_s")
     return [
         (period, name, start / S, end / S, chance, planned)
@@ -83,3 +92,45 @@ def test_each_collector_has_its_own_periods() -> None:
 
 def test_nothing_wanted_is_no_sample() -> None:
     assert sampled(gap("a", 0, 300, "rotated_out")) == []
+
+
+def test_a_plan_that_lets_nobody_go_begins_a_period_too() -> None:
+    """Who is drawn again, with another probability, counts by that; the coverage alone would have one period."""
+    rows = (live("a", 0, 600), live("b", 0, 300, 0.5), live("b", 300, 600, 0.25))
+    told = plans((0, "a", "swept", 1), (0, "b", "drawn", 0.5), (300, "a", "swept", 1), (300, "b", "drawn", 0.25))
+    assert [(period, name, chance) for period, name, _, _, chance, _ in sampled(*rows, told=told)] == [
+        (0, "a", 1.0), (0, "b", 0.5), (1, "a", 1.0), (1, "b", 0.25),
+    ]  # fmt: skip
+
+
+def test_who_gives_its_place_away_ends_no_period() -> None:
+    rows = (
+        live("a", 0, 300, 0.5),
+        live("b", 0, 100), live("b", 100, 105, 0.0), gap("b", 105, 300, "rotated_out", 0.0),
+        live("c", 102, 300),
+    )  # fmt: skip
+    told = plans((0, "a", "drawn", 0.5), (0, "b", "swept", 1), (100, "b", "displaced", 0), (100, "c", "opened", 1))
+    found = sampled(*rows, told=told)
+    assert [(period, name, planned) for period, name, *_, planned in found] == [
+        (0, "a", 300), (0, "b", 100), (0, "c", 198),
+    ]  # fmt: skip
+
+
+def test_who_was_drawn_and_never_subscribed_to_was_planned_all_the_same() -> None:
+    told = plans((0, "a", "swept", 1), (0, "b", "drawn", 0.5), (0, "c", "drawn", 0.25), (0, "d", "turn_over", 0))
+    found = sampled(live("a", 0, 300), live("b", 0, 300, 0.5), told=told)
+    assert found == [(0, "a", 0, 300, 1.0, P), (0, "b", 0, 300, 0.5, P), (0, "c", 0, 0, 0.25, P)]
+
+
+def test_each_piece_has_the_reason_that_was_told_last() -> None:
+    frame = pl.DataFrame(
+        [
+            ("c0", "a", 0, 600 * S, "covered", "live", 1.0, "live"),
+            ("c1", "b", 0, 300 * S, "covered", "live", 1.0, None),
+        ],
+        schema=["collector", "instrument_id", "start", "end", "state", "reason", "inclusion", "trades"],
+        orient="row",
+    )
+    told = plans((0, "a", "swept", 1), (300, "a", "exploited", 1))
+    found = sampled_periods(frame.lazy(), told).sort("collector", "start")
+    assert found["reason"].to_list() == ["swept", "exploited", None]

@@ -64,7 +64,7 @@ def test_errors_of_periods_add_up_as_squares() -> None:
 
 
 def test_with_few_draws_an_interval_is_wider_than_with_many() -> None:
-    """As many standard errors as their number and their skewness ask for: less is known of the error than of the sum."""
+    """As many standard errors as their number and their skewness ask for."""
     widths = []
     for periods in (1, 5, 2_000):
         rows = [row for period in range(periods) for row in drawn(("a", "c", "e"), period)]
@@ -90,7 +90,10 @@ def test_of_what_was_hardly_covered_the_others_of_its_kind_tell() -> None:
 
 def test_what_was_not_covered_is_unknown_even_of_a_certain_one() -> None:
     _, estimate, error, low, high = totals(frame((0, 1.0, 200.0, 300.0, 40.0))).row(0)
-    assert (estimate, error) == (60.0, pytest.approx(sqrt(40 * 100 * 300 / 200**2)))  # Poisson: 20 of a rate known to 40
+    assert (estimate, error) == (
+        60.0,
+        pytest.approx(sqrt(40 * 100 * 300 / 200**2)),
+    )  # Poisson: 20 of a rate known to 40
     assert low < estimate < high
     by_size = frame((0, 1.0, 200.0, 300.0, 40.0)).with_columns(updates_squares=pl.lit(1_600.0))
     assert totals(by_size).row(0)[2] == pytest.approx(sqrt(1_600 * 100 * 300 / 200**2))  # as one trade of 40 shares
