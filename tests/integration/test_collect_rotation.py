@@ -1,16 +1,20 @@
 """Rotation, restarts and shards: no instrument's time is lost or recorded twice."""
 
 import asyncio
+import json
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import closing
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from predsurv.cli.app import main
 from predsurv.collect.collector import Collector, CollectorDeps
 from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.selection.activity import LEAST_SECONDS, RecentActivity
@@ -18,6 +22,7 @@ from predsurv.config import Config
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import InstrumentId
 from predsurv.core.market import Market
+from predsurv.mine.sql import query
 from predsurv.ports import MarketQuery
 from predsurv.store.layout import Layout
 from predsurv.store.read.verify import check_tiling
@@ -187,3 +192,43 @@ def most_at_once(rows: Iterable[tuple[object, ...]]) -> int:
         steps[int(str(start))] += 1
         steps[int(str(end))] -= 1
     return max(accumulate(steps[ts] for ts in sorted(steps)))
+
+
+async def test_totals_follow_from_the_files_by_the_documented_statement(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured(tmp_path / "data", collector__max_instruments=20, collector__rotation_period="6s")
+    clock = FastClock()
+    await scan(config, clock)
+    await record(config, clock, 27 * S)
+    assert_whole(tmp_path / "data")
+    rows = column(tmp_path / "data", "rotations", "period", "reason", "inclusion", "pool", "drawn")
+    plans = {period for period, reason, *_ in rows if reason == "drawn"}
+    assert len(plans) >= 4
+    for period in plans:
+        drawn = [row for row in rows if row[0] == period and row[1] == "drawn"]
+        assert {row[4] for row in drawn} == {len(drawn)}
+        assert all(0 < float(str(row[2])) < 1 for row in drawn)
+    assert {"exploited", "swept", "turn_over"} <= {str(reason) for _, reason, *_ in rows}
+    monkeypatch.chdir(tmp_path)
+    (date,) = {path.parent.name for path in (tmp_path / "data" / "rotations").rglob("*.parquet")}
+    totals = json_of(capsys, "mine", "totals", "mock", date.removeprefix("date="))
+    intervals = json_of(capsys, "mine", "totals", "mock", date.removeprefix("date="), "--by", "interval")
+    by_instrument = json_of(capsys, "mine", "totals", "mock", date.removeprefix("date="), "--by", "instrument")
+    page = (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text()
+    (statement,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    ((by_sql,),) = query(tmp_path / "data", statement).rows
+    estimate = {row["total"]: row["estimate"] for row in totals}
+    assert by_sql == pytest.approx(estimate["updates"], rel=1e-9)
+    for name, value in estimate.items():
+        for parts in (intervals, by_instrument):
+            assert sum(row[f"ht_{name}"] or 0 for row in parts) == pytest.approx(value, rel=1e-9)
+    assert sum(row["updates"] for row in intervals) == totals[0]["recorded"]
+    assert all(row["low"] <= row["estimate"] <= row["high"] for row in totals)
+
+
+def json_of(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
+    capsys.readouterr()
+    assert main([*words, "--format", "json"]) == 0
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return found

@@ -17,6 +17,7 @@ from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.ports import NO_MIRRORS, Broker, Catalog, Feed, MarketQuery, Mirrors, Venue, VenueTraits
 from predsurv.store.layout import FOLDERS, Dataset, Layout
 from predsurv.store.read.verify import check_files, check_tiling
+from predsurv.store.read.verify_rotations import check_rotations
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.given_clock import GivenClock
@@ -84,6 +85,7 @@ TIMES = {"ts_recv", "start", "end"}
 def assert_whole(data_dir: Path) -> None:
     assert list(check_files(Layout(data_dir))) == []
     assert list(check_tiling(Layout(data_dir))) == []
+    assert list(check_rotations(Layout(data_dir))) == []
     changes = column(data_dir, "deltas", "instrument_id", "epoch", "seq", "kind", "side", "price", "size", "ts_recv")
     assert len(changes) == len(set(changes)) > 0
 

@@ -6,6 +6,7 @@ rows      its rows are sorted, within the hour of its folder, and as many as wer
 gap       no row of a book lies in a gap of its instrument's coverage in which nothing is received
 coverage  no row lies outside of all coverage of its instrument; see ``verify_placement``
 tiling    the coverage of an instrument by one collector has no hole and no overlap
+rotation  coverage states the probabilities with which rotation chose; see ``verify_rotations``
 fold, sequence, snapshot   (deep) the changes of an hour add up to its snapshots; see ``verify_books``
 """
 
@@ -40,6 +41,7 @@ from predsurv.store.read.verify_books import RecordedHour, VerifyFinding, check_
 from predsurv.store.read.verify_digests import retry_if_replaced, split_damaged
 from predsurv.store.read.verify_foreign import LackingPart, lacking_parts
 from predsurv.store.read.verify_placement import Coverages, RowPlacement
+from predsurv.store.read.verify_rotations import check_rotations
 from predsurv.store.schema import time_column
 from predsurv.store.seal.compact import files_being_swapped
 
@@ -47,7 +49,7 @@ STEP_ROWS: Final = 65_536
 """Rows of a file that are compared with their neighbours at a time."""
 
 
-QUICK_CHECKS: Final = ("manifest", "digest", "rows", "gap", "coverage", "tiling")
+QUICK_CHECKS: Final = ("manifest", "digest", "rows", "gap", "coverage", "tiling", "rotation")
 DEEP_CHECKS: Final = ("fold", "sequence", "snapshot")
 
 
@@ -86,6 +88,7 @@ def verify_recording(layout: Layout, *, deep: bool = False) -> VerifyReport:
     Damage is reported as findings, not raised. Raises FileNotFoundError when files keep being replaced meanwhile.
     """
     findings = [*check_files(layout), *retry_if_replaced(lambda: list(check_tiling(layout)))]
+    findings += retry_if_replaced(lambda: list(check_rotations(layout)))
     if deep:
         findings += check_books(layout)
     listed = manifest.read_by_path(layout.manifest)
