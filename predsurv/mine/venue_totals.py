@@ -25,7 +25,7 @@ are 2 (Σ V̂ₜ)² / Σ q̃², q̃ = q less its period's mean, as the variance 
 
 from collections.abc import Iterator, Sequence
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -37,7 +37,16 @@ COUNTED: Final = ("updates", "trades", "volume_shares", "notional_usd")
 KNOWN_PART: Final = 0.1
 """Part of the planned time of an instrument that has to be covered for its own counts to stand for all of it."""
 
-_MOMENTS: Final = ("var", "third", "spread", "scatter", "seen")
+
+class _Moments(NamedTuple):
+    var: float
+    third: float
+    spread: float
+    scatter: float
+    seen: float
+
+
+_MOMENTS: Final = _Moments._fields
 """Sums per period beside the estimate: V̂, its third moment, Σ q̃², V̂²/(n−1), and what was counted itself."""
 
 
@@ -134,18 +143,18 @@ def summed(periods: pl.LazyFrame, counted: Sequence[str] = COUNTED) -> pl.DataFr
         if not found[f"{name}_n"]:
             rows.append((name, None, None, None, None))
             continue
-        rows.append((name, found[name], *_interval(found[name], *(found[f"{name}_{what}"] for what in _MOMENTS))))
+        rows.append(
+            (name, found[name], *_interval(found[name], _Moments(*(found[f"{name}_{what}"] for what in _MOMENTS))))
+        )
     kinds = dict.fromkeys(("estimate", "standard_error", "low", "high"), pl.Float64)
     return pl.DataFrame(rows, schema={"total": pl.String, **kinds}, orient="row")
 
 
-def _interval(
-    estimate: float, variance: float, third: float, spread: float, scatter: float, seen: float
-) -> tuple[float, float, float]:
+def _interval(estimate: float, sums: _Moments) -> tuple[float, float, float]:
     """Return the standard error of an ``estimate``, and its interval."""
-    error = max(0.0, variance) ** 0.5
+    error = max(0.0, sums.var) ** 0.5
     if error <= 0:
         return 0.0, estimate, estimate
-    doubt = max(spread / 2, scatter)
-    found = skewed_95(estimate, error, third / error**3, variance * variance / doubt if doubt > 0 else inf)
-    return error, min(estimate, max(found.low, seen)), found.high
+    doubt = max(sums.spread / 2, sums.scatter)
+    found = skewed_95(estimate, error, sums.third / error**3, sums.var**2 / doubt if doubt > 0 else inf)
+    return error, min(estimate, max(found.low, sums.seen)), found.high

@@ -16,7 +16,7 @@ _SINGLE: Final = 12.706204736
 _FEWEST: Final = (2, 4.302652730)
 
 
-class Interval(NamedTuple):
+class ConfidenceInterval(NamedTuple):
     """From ``low`` to ``high``."""
 
     low: float
@@ -56,7 +56,7 @@ def _from_normal(a: float, b: float, c: float, d: float) -> float:
     return exp(y) - 1 if y > 0.002 else 0.5 * y * y + y
 
 
-def skewed_95(estimate: float, error: float, skewness: float, freedom: float) -> Interval:
+def skewed_95(estimate: float, error: float, skewness: float, freedom: float) -> ConfidenceInterval:
     """Return the 95 % interval of an ``estimate`` with a standard ``error`` of ``freedom`` degrees.
 
     ``skewness``: the third central moment of the estimate over its error cubed. The interval is that of a Gamma
@@ -65,10 +65,10 @@ def skewed_95(estimate: float, error: float, skewness: float, freedom: float) ->
     """
     t = student_95(freedom)
     if skewness < _SYMMETRIC:
-        return Interval(estimate - t * error, estimate + t * error)
+        return ConfidenceInterval(estimate - t * error, estimate + t * error)
     shape, middle = 1 / skewness**2 + 0.5, 1 / skewness**2
     low, high = (
         estimate + error * skewness * (shape * max(0.0, 1 - 1 / (9 * shape) + z / (3 * sqrt(shape))) ** 3 - middle)
         for z in (-t, t)
     )
-    return Interval(low, high)
+    return ConfidenceInterval(low, high)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
 from predsurv.state.coverage import NOT_WANTED
 from predsurv.store.layout import Layout, data_files, day_files, parse_file, utc_text
@@ -28,7 +29,7 @@ def check_rotations(layout: Layout) -> Iterator[VerifyFinding]:
     Damaged files are left out, ``verify.check_files`` reports them. Raises FileNotFoundError when a file was replaced
     meanwhile.
     """
-    days: defaultdict[tuple[str, str, str], list[Path]] = defaultdict(list)
+    days: defaultdict[tuple[VenueName, str, str], list[Path]] = defaultdict(list)
     for path in split_damaged(layout, data_files(layout, "rotations"))[0]:
         partition, stamp = parse_file(path)
         days[partition.venue, partition.date, stamp.collector].append(path)
