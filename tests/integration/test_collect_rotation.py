@@ -32,6 +32,9 @@ from tests.kit.collect_runs import MOCK, FastClock, S, assert_whole, column, con
 from tests.kit.killed_collector import die
 from tests.kit.patience import until
 
+_PAGE = (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text()
+(STATEMENT,) = re.findall(r"```sql\n(.*?)```", _PAGE, re.DOTALL)
+
 
 async def scan_part(config: Config, clock: FastClock, first: int, count: int) -> None:
     catalog = MockVenue(config.mock, clock).catalog()
@@ -215,9 +218,7 @@ async def test_totals_follow_from_the_files_by_the_documented_statement(
     totals = json_of(capsys, "mine", "totals", "mock", date.removeprefix("date="))
     intervals = json_of(capsys, "mine", "totals", "mock", date.removeprefix("date="), "--by", "interval")
     by_instrument = json_of(capsys, "mine", "totals", "mock", date.removeprefix("date="), "--by", "instrument")
-    page = (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text()
-    (statement,) = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    ((by_sql,),) = query(tmp_path / "data", statement).rows
+    ((by_sql,),) = query(tmp_path / "data", STATEMENT).rows
     estimate = {row["total"]: row["estimate"] for row in totals}
     assert by_sql == pytest.approx(estimate["updates"], rel=1e-9)
     for name, value in estimate.items():

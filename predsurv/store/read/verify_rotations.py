@@ -19,6 +19,7 @@ from predsurv.store.layout import Layout, data_files, day_files, parse_file, utc
 from predsurv.store.read.verify_books import VerifyFinding
 from predsurv.store.read.verify_digests import split_damaged
 
+_NO: Final = pa.scalar(value=False)
 _ROTATIONS: Final = ["ts_recv", "instrument_id", "inclusion"]
 _COVERAGE: Final = ["start", "end", "instrument_id", "reason", "inclusion"]
 
@@ -45,9 +46,9 @@ def _compared(venue: str, rotations: Any, coverage: Any) -> Iterator[VerifyFindi
         coverage, on="at", by="instrument_id", tolerance=-(2**62), right_on="since", right_by="instrument_id"
     )
     wanted = pc.invert(pc.is_in(met["reason"], value_set=pa.array(sorted(NOT_WANTED))))
-    during = pc.and_(pc.greater(met["end"], met["at"]), pc.fill_null(wanted, False))
+    during = pc.and_(pc.greater(met["end"], met["at"]), pc.fill_null(wanted, _NO))
     other = pc.not_equal(met["inclusion"], met["covered_inclusion"])
-    wrong = met.filter(pc.fill_null(pc.and_(during, other), False))
+    wrong = met.filter(pc.fill_null(pc.and_(during, other), _NO))
     first: dict[str, tuple[int, float, float]] = {}
     columns = (wrong[name].to_pylist() for name in ("instrument_id", "at", "inclusion", "covered_inclusion"))
     for instrument, at, told, covered in zip(*columns, strict=True):
