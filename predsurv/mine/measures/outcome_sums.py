@@ -34,7 +34,7 @@ OUTCOME_SUMS: Final = ("set_s", "set_asked_s", "set_bids_s", "set_asks_s", *_STR
 """The columns of ``outcome_sums``, besides the instrument."""
 
 _TYPES: Final = {name: pl.Int64() if name.startswith("excursions") else pl.Float64() for name in _STRETCHES}
-_LEG: Final = ("asked", "bid", "ask", "bid_fee", "ask_fee")
+_LEG: Final = ("known", "asked", "bid", "ask", "bid_fee", "ask_fee")
 
 
 class CodedSets(NamedTuple):
@@ -203,22 +203,32 @@ def _states(legs: pl.LazyFrame, sets: pl.LazyFrame) -> pl.LazyFrame:
     """Return what held in each set from ``at`` to ``end`` (ns of the hour) while it was observed.
 
     ``bids, asks`` (micros a set, asks null where an outcome is not offered), ``margin`` and ``margin_net`` (micros for
-    ``FEE_SETS`` sets). Each book adds its prices when it begins and takes them away when it ends, so that the running
-    sums are those of the set; what ends at the same moment as something begins never stood beside it.
+    ``FEE_SETS`` sets). Each book adds its prices when it begins, less those of the book before where that went on until
+    then, and takes them away when it ends: so the running sums are those of the set, and what ends at the moment at
+    which something begins never stood beside it.
     """
     cells = legs.select(
-        "set", "at", "end",
+        "code", "set", "at", "end",
+        pl.lit(1, pl.Int64).alias("known"),
         pl.col("ask").is_not_null().cast(pl.Int64).alias("asked"),
         *(pl.col(name).fill_null(0) for name in ("bid", "ask", "bid_fee", "ask_fee")),
+    ).with_columns(
+        follows=((pl.col("code") == pl.col("code").shift(1)) & (pl.col("set") == pl.col("set").shift(1)))
+        & (pl.col("at") == pl.col("end").shift(1)),
     )  # fmt: skip
-    one = pl.lit(1, pl.Int64)
-    begins = cells.select("set", "at", one.alias("known"), *_LEG)
-    ends = cells.select("set", pl.col("end").alias("at"), -one.alias("known"), *(-pl.col(name) for name in _LEG))
-    running = pl.concat([begins, ends]).sort("set", "at").with_columns(
-        pl.col(name).cum_sum() for name in ("known", *_LEG)
-    )  # fmt: skip
-    last = ((pl.col("set") != pl.col("set").shift(-1)) | (pl.col("at") != pl.col("at").shift(-1))).fill_null(value=True)
-    moments = running.filter(last).with_columns(pl.col("at").shift(-1).alias("end"))
+    before = pl.col("follows").fill_null(value=False)
+    goes_on = pl.col("follows").shift(-1).fill_null(value=False)
+    begins = cells.select(
+        _key("at"), *(pl.col(name) - pl.when(before).then(pl.col(name).shift(1)).otherwise(0) for name in _LEG)
+    )
+    ends = cells.filter(~goes_on).select(_key("end"), *(-pl.col(name) for name in _LEG))
+    running = pl.concat([begins, ends]).sort("key").with_columns(pl.col(name).cum_sum() for name in _LEG)
+    last = (pl.col("key") != pl.col("key").shift(-1)).fill_null(value=True)
+    moments = running.filter(last).with_columns(
+        (pl.col("key") // STRIDE).cast(pl.UInt32).alias("set"),
+        (pl.col("key") % STRIDE - 1).alias("at"),
+        (pl.col("key").shift(-1) % STRIDE - 1).alias("end"),
+    )
     whole = moments.join(sets, on="set", how="left", maintain_order="left").filter(pl.col("known") == pl.col("legs"))
     offered = pl.col("asked") == pl.col("legs")
     buying = pl.when(offered & pl.col("exhaustive")).then((MICROS - pl.col("ask")) * FEE_SETS)
@@ -230,6 +240,11 @@ def _states(legs: pl.LazyFrame, sets: pl.LazyFrame) -> pl.LazyFrame:
         pl.max_horizontal(selling, buying).alias("margin"),
         pl.max_horizontal(selling - pl.col("bid_fee"), buying - pl.col("ask_fee")).alias("margin_net"),
     )  # fmt: skip
+
+
+def _key(moment: str) -> pl.Expr:
+    """Return set and moment (from −1 on) as one number to sort by."""
+    return (pl.col("set").cast(pl.Int64) * STRIDE + pl.col(moment) + 1).alias("key")
 
 
 def _seconds() -> pl.Expr:
