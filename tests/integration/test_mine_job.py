@@ -206,3 +206,9 @@ def test_a_day_measured_in_parts_is_the_same_day(tmp_path: Path, parts: int) -> 
     assert joined.measures.keys() == whole.measures.keys()
     for name, frame in whole.measures.items():
         assert frame.sort(frame.columns).equals(joined.measures[name].select(frame.columns).sort(frame.columns))
+
+
+def test_a_day_without_an_event_has_no_sets_to_measure_apart(tmp_path: Path) -> None:
+    day = record(tmp_path, [session()])
+    joined = put_together([measure_part(day, DayPart(number, 2)) for number in range(2)])
+    assert joined.measures["outcomes"].is_empty()

@@ -103,9 +103,17 @@ def outcome_sums(
     states = _states(_with_fees(legs, scope.schedules).lazy(), scope.sets.lazy()).collect()
     found = _sums(states.lazy())
     for suffix in ("", "_net"):
-        found = found.join(_stretches(states.lazy(), suffix), on="set", how="left")
-    summed = found.join(scope.sets.lazy().select("set", pl.col("legs").alias("legs_high")), on="set")
-    return scope.shown.lazy().join(summed, on="set").fill_null(0).select("code", *OUTCOME_SUMS).collect()
+        found = found.join(_stretches(states.lazy(), suffix), on="set", how="left", maintain_order="left")
+    summed = found.join(
+        scope.sets.lazy().select("set", pl.col("legs").alias("legs_high")), on="set", maintain_order="left"
+    )
+    return (
+        scope.shown.lazy()
+        .join(summed, on="set", maintain_order="left")
+        .fill_null(0)
+        .select("code", *OUTCOME_SUMS)
+        .collect()
+    )
 
 
 def with_mirrored(
@@ -175,7 +183,7 @@ def _legs(held: pl.LazyFrame, scope: CodedSets, begin: int) -> pl.LazyFrame:
     """Return each held book once in every set that it is in, as far as its market traded."""
     hour = scope.terms.lazy().filter((pl.col("since") < begin + NS_HOUR) & (pl.col("until") >= begin))
     return (
-        held.join(hour, on="code")
+        held.join(hour, on="code", maintain_order="left")
         .with_columns(
             pl.max_horizontal("at", pl.col("since") - begin).alias("at"),
             pl.min_horizontal("end", pl.col("until") - begin).alias("end"),
