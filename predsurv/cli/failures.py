@@ -3,6 +3,7 @@
 Imports nothing that costs time, so that a mistake in the arguments is told before any parser is loaded.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -24,6 +25,7 @@ KINDS: Final = {
 
 _JSON_FORMATS: Final = ("json", "jsonl")
 _FLAG: Final = "--format"
+_WIDTH: Final = 80
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
@@ -53,9 +55,36 @@ def failure_line(message: str, code: int, *, as_json: bool) -> str:
 
 
 def complain(line: str) -> None:
-    """Print ``line`` to stderr, unless nobody reads it; the exit code says the same."""
+    """Print ``line`` to stderr, unless nobody reads it; the exit code says the same.
+
+    A terminal gets text folded between words; JSON stays a line.
+    """
     with suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+        folds = sys.stderr.isatty() and not line.startswith("{")
+        print(_folded(line, _width()) if folds else line, file=sys.stderr, flush=True)
+
+
+def _width() -> int:
+    """Return the columns of the terminal that stderr is; what asks for it elsewhere costs a quarter of the help."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdigit() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _WIDTH
+    except (OSError, ValueError):
+        return _WIDTH
+
+
+def _folded(line: str, width: int) -> str:
+    """Return ``line`` in rows of at most ``width`` characters, further ones two in; a longer word stays whole."""
+    rows = [""]
+    for word in line.split(" "):
+        longer = f"{rows[-1]} {word}" if rows[-1].strip() else rows[-1] + word
+        if len(longer) > width and rows[-1].strip():
+            rows.append(f"  {word}")
+        else:
+            rows[-1] = longer
+    return "\n".join(rows)
 
 
 def say_interrupted(*, as_json: bool) -> None:

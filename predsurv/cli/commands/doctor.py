@@ -31,7 +31,7 @@ from predsurv.core.errors import ConfigError
 
 _COLUMNS: Final = (
     Column("state", "", keep=9),
-    Column("check", "Check", keep=9),
+    Column("check", "Check", keep=9, fit="whole"),
     Column("found", "Found", keep=9, width_max=TEXT_CHARS_MAX, fit="wrap"),
     Column("next_step", "Next step", keep=9, width_max=TEXT_CHARS_MAX, fit="wrap", if_any=True),
 )
