@@ -169,8 +169,12 @@ def live_mode(config: Config, venue: VenueName) -> str:
 
 
 def _halt(data_dir: Path, now: int, reason: str) -> None:
-    _LOG.error("trading is halted: %s; 'predsurv resume' allows it again", reason)
-    halt_flag(data_dir).set(now, reason)
+    """Halt all trading, and say so once: each cancel that is refused meanwhile says the same."""
+    flag = halt_flag(data_dir)
+    known = flag.read()
+    if known is None or known.trading != "halted":
+        _LOG.error("trading is halted: %s; 'predsurv resume' allows it again", reason)
+        flag.set(now, reason)
 
 
 class _FeedRun(NamedTuple):

@@ -30,6 +30,7 @@ PROOFS: Final = {
     "fills": "our orders in random worlds against a price-time exchange: none is filled more, or earlier, than in it",
     "arbitrage": "what the strategy takes of what is there, and what it loses in traps",
     "queues": "queue models beside orders that really rest on the made-up exchange: bounds on both sides of the truth",
+    "live": "submits|kills|stops: live runs on simulated venues under faults, killed at each step of an order, stopped",
     "orders": "random orders for Polymarket, byte for byte beside the venue's own client where it is installed",
     "soak": "an hour of recording; memory, descriptors, tasks and threads stay level",
 }

@@ -85,8 +85,8 @@ def _installed(name: str, folder: Path) -> list[str] | None:
             return None
         subprocess.run([base, "-m", "venv", str(folder / name)], check=True, timeout=INSTALL_TIMEOUT_S)
         lock = HERE / "locks" / f"{LOCKS.get(name, name)}.txt"
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(lock)]
-        subprocess.run(install, check=True, timeout=INSTALL_TIMEOUT_S)
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True, timeout=INSTALL_TIMEOUT_S)
     return [str(python), "-m", f"tests.sdks.clients.{name}"]
 
 

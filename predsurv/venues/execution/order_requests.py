@@ -6,12 +6,12 @@ for until the venue says.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from predsurv.core.errors import AmbiguousError, PredsurvError, TransientError
 from predsurv.core.events import AccountEvent, CancelRejected
-from predsurv.core.ids import OrderId
+from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.orders import CancelOrder
 from predsurv.ports import Clock
 from predsurv.venues.answers import Verdict, lost
@@ -22,6 +22,8 @@ from predsurv.venues.execution.tracked_orders import TrackedOrder
 
 ASK_AGAIN: Final = 1_000_000_000
 """How long (ns) until a venue is asked again for an order whose state is not known."""
+ASKED_AT_ONCE: Final = 8
+"""Orders that a venue is asked for at the same time: what is sent meanwhile needs connections, too."""
 PHASE_HOLD: Final = 5_000_000_000
 """How long (ns) nothing is placed after a venue said that it takes no orders, where it did not say how long."""
 
@@ -52,9 +54,13 @@ class OrderRequests:
         self._start(self._cancel(command, tell))
 
     async def ask(self) -> None:
-        """Ask for every order whose state has to be known, once."""
+        """Ask for every order whose state has to be known, once; some of them at the same time."""
+        asked = tuple(self._following.orders.asked)
+        await asyncio.gather(*(self._ask_in_turn(asked[n::ASKED_AT_ONCE]) for n in range(ASKED_AT_ONCE)))
+
+    async def _ask_in_turn(self, names: Sequence[ClientOrderId]) -> None:
         orders = self._following.orders
-        for name in tuple(orders.asked):
+        for name in names:
             tracked = orders.get(name)
             if tracked is None or tracked.is_over:
                 orders.asked.pop(name, None)

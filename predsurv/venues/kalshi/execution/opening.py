@@ -25,7 +25,7 @@ LIMITS: Final = HttpLimits(concurrency=16, read_timeout=10 * _S, total_timeout=2
 async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) -> VenueAccount:
     """Log in and return the account.
 
-    Raises ConfigError for a key that cannot be used, SafetyError for a wrong clock, PermanentError, TransientError.
+    Raises ConfigError for a key that cannot be used, SafetyError for a wrong clock, TransientError.
     """
     signer = load_signer(clock)
     if signer is None:

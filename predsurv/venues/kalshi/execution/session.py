@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from predsurv.core.errors import PermanentError, SafetyError, TransientError
+from predsurv.core.errors import ConfigError, PermanentError, SafetyError, TransientError
 from predsurv.net.http import Http, HttpReply, StatusError
 from predsurv.net.http_errors import http_date, retry_after
 from predsurv.net.rate_limiter import TokenBucket
@@ -47,7 +47,7 @@ class KalshiSession:
     async def log_in(self) -> None:
         """Check clock and key, and learn the account's limits.
 
-        Raises SafetyError for a wrong clock, PermanentError for a refused key, TransientError.
+        Raises SafetyError for a wrong clock, ConfigError for a refused key, TransientError.
         """
         self.skew = await self._skew()
         if abs(self.skew) > SKEW_MAX:
@@ -55,7 +55,10 @@ class KalshiSession:
                 f"this machine's clock is {abs(self.skew) / _S:.1f} s {'ahead of' if self.skew > 0 else 'behind'} "
                 "kalshi's: signed requests would be refused; set it by NTP and try again"
             )
-        limits = read_limits(await self.read("/account/limits"))
+        try:
+            limits = read_limits(await self.read("/account/limits"))
+        except PermanentError as error:
+            raise ConfigError(str(error)) from None
         self._reads = _bucket(self._clock, limits.read.refill_rate, limits.read.bucket_capacity)
         if limits.write is not None and limits.write.refill_rate:
             self.writes_per_second = limits.write.refill_rate

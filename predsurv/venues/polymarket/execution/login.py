@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from predsurv.config import Config
-from predsurv.core.errors import ConfigError, PermanentError, SafetyError, TransientError
+from predsurv.core.errors import ConfigError, SafetyError, TransientError
 from predsurv.net.http import Http, HttpReply
 from predsurv.net.http_errors import http_date, summary
 from predsurv.ports import Clock
@@ -51,7 +51,7 @@ def wallet_address(config: Config, environ: Mapping[str, str] | None = None) -> 
 
 
 async def log_in(config: Config, http: Http, clock: Clock) -> PolymarketIdentity:
-    """Return who trades; raises ConfigError, SafetyError for a wrong clock, PermanentError, TransientError."""
+    """Return who trades; raises ConfigError for a refused key, SafetyError for a wrong clock, TransientError."""
     key, signer = load_signer(config)
     base = config.venues.polymarket.clob_url.rstrip("/")
     skew = await clock_skew(base, http, clock)
@@ -60,7 +60,7 @@ async def log_in(config: Config, http: Http, clock: Clock) -> PolymarketIdentity
     if reply.status in (400, 404):  # there is none yet
         reply = await _ask(base, http, CREATE_KEY, key, clock)
     if reply.status in (401, 403):
-        raise PermanentError(f"polymarket refuses the private key: {summary(reply.body)}; check {PRIVATE_KEY}")
+        raise ConfigError(f"polymarket refuses the private key: {summary(reply.body)}; check {PRIVATE_KEY}")
     if not 200 <= reply.status < 300:
         raise TransientError(f"polymarket gave no API key: HTTP {reply.status}, {summary(reply.body)}; try later")
     return PolymarketIdentity(signer, read_api_key(reply.body, address=checksummed(key.address, key.keccak)), skew)

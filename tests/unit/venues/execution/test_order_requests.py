@@ -84,6 +84,15 @@ class World:
         self.following.orders.add(tracked)
         return tracked
 
+    def sent_as(self, name: str) -> TrackedOrder:
+        """An order that was answered, and is asked for."""
+        made = order_of(replace(command(), client_order_id=ClientOrderId(name)), "pending")
+        tracked = TrackedOrder(made, self.clock.monotonic())
+        tracked.placed.set()
+        self.following.orders.add(tracked)
+        self.following.orders.asked[made.client_order_id] = None
+        return tracked
+
     async def place(self) -> TrackedOrder:
         tracked = self.sent()
         self.requests.place(tracked, READY)
@@ -210,6 +219,26 @@ async def test_only_orders_that_were_answered_are_asked_for(world: World) -> Non
     world.gateway.found = FoundOrder(open_now)
     await world.requests.ask()
     assert (world.gateway.finds, world.is_asked(), tracked.is_accepted) == (2, False, True)
+
+
+async def test_one_order_that_is_slow_to_be_found_keeps_no_other_waiting(world: World) -> None:
+    first, *others = [world.sent_as(f"n{number}") for number in range(5)]
+    answer = asyncio.Event()
+
+    async def find(order: Order) -> FoundOrder:
+        if order.client_order_id == first.order.client_order_id:
+            await answer.wait()
+        world.gateway.finds += 1
+        return FoundOrder(None)
+
+    world.gateway.find = find  # type: ignore[method-assign]
+    asking = asyncio.create_task(world.requests.ask())
+    while world.gateway.finds < len(others):  # noqa: ASYNC110 - as many as are not held up
+        await asyncio.sleep(0)
+    assert not asking.done()
+    answer.set()
+    await asking
+    assert world.gateway.finds == 5
 
 
 async def test_an_end_before_the_answer_needs_no_question(world: World) -> None:

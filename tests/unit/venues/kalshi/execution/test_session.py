@@ -4,7 +4,7 @@ from email.utils import formatdate
 
 import pytest
 
-from predsurv.core.errors import PermanentError, SafetyError, TransientError
+from predsurv.core.errors import ConfigError, PermanentError, SafetyError, TransientError
 from predsurv.net.http import StatusError
 from predsurv.venues.requests import VenueRequest
 from tests.kit.scripted_accounts import kalshi_account
@@ -61,6 +61,12 @@ async def test_a_refused_key_is_said_to_be_one(status: int) -> None:
     account = kalshi_account(Answer(status=status))
     with pytest.raises(PermanentError, match="kalshi refuses the key; check PREDSURV_KALSHI_KEY_ID and the key file"):
         await account.session.read("/portfolio/balance")
+
+
+async def test_a_key_that_is_refused_at_the_start_is_a_matter_of_configuration() -> None:
+    account = kalshi_account(dated(0), Answer(status=401))
+    with pytest.raises(ConfigError, match="kalshi refuses the key; check PREDSURV_KALSHI_KEY_ID"):
+        await account.session.log_in()
 
 
 async def test_another_refusal_keeps_its_status() -> None:

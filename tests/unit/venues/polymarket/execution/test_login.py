@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.core.errors import ConfigError, PermanentError, SafetyError, TransientError
+from predsurv.core.errors import ConfigError, SafetyError, TransientError
 from predsurv.venues.polymarket.execution.login import PolymarketIdentity, load_signer, log_in
 from tests.kit.live_orders import configured
 from tests.kit.polymarket_orders import ADDRESS, PRIVATE_KEY
@@ -57,7 +57,7 @@ async def test_a_key_is_made_only_where_there_is_none(login: Login, status: int)
 
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_private_key_is_said_to_be_one(login: Login, status: int) -> None:
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(ConfigError) as raised:
         await login.at(TIME, Answer(b"Invalid L1 headers", status))
     assert str(raised.value) == (
         "polymarket refuses the private key: Invalid L1 headers; check PREDSURV_POLYMARKET_PRIVATE_KEY"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from predsurv.core.errors import PermanentError
+from predsurv.core.errors import ConfigError
 from predsurv.net.clock import SystemClock
 from predsurv.net.http import Http
 from predsurv.venues.polymarket.execution.opening import open_account
@@ -25,7 +25,7 @@ async def test_a_refused_key_leaves_no_connection_open(tmp_path: Path, monkeypat
     fake = FakeClob()
     await fake.server.start()
     try:
-        with pytest.raises(PermanentError, match="polymarket refuses the private key"):
+        with pytest.raises(ConfigError, match="polymarket refuses the private key"):
             await open_account(configured(tmp_path, **fake.flags), SystemClock(), lambda: 0.0)
     finally:
         await fake.server.aclose()
