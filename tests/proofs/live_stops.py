@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 
 from predsurv.net.clock import SystemClock
 from tests.kit.live_trader import TraderTask, forking, live_config, run_trader, scan
+from tests.kit.trader_kills import made_dir, told_by, unequal
 from tests.kit.watched_venues import WatchedVenue, ordered_unread, watched
-from tests.proofs.live_kills import made_dir, told_by, unequal
 
 STOPPED_S: Final = 30
 RESTING: Final = 3
@@ -62,7 +62,7 @@ async def _stops(venue: WatchedVenue, trader: Any, here: Connection, rounds: int
         stops.append(await _stop(venue, trader))
         start = len(venue.witness.requests)
         os.kill(trader.pid, signal.SIGCONT)
-        if not await _until(lambda first=start: bool(venue.witness.sent("place", first))):  # type: ignore[misc]
+        if not await _until(lambda first=start: bool(venue.witness.sent("place", first))):
             found.append(f"{venue.name}: it placed nothing any more")
         if left := ordered_unread(venue, start):
             found.append(f"{venue.name}: ordered before it had read {sorted(left)} again")

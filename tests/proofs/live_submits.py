@@ -22,8 +22,8 @@ from predsurv.net.clock import SystemClock
 from predsurv.trade.journal import AccountCorrected, CommandSent, Entry, OrderNamed
 from predsurv.trade.session import TradingSession
 from tests.kit.live_trader import LifeOfOrders, account_here, listed, live_config, live_session, patched_skew, scan
+from tests.kit.trader_kills import made_dir, unequal
 from tests.kit.watched_venues import WatchedVenue, ordered_unread, watched
-from tests.proofs.live_kills import made_dir, unequal
 
 RESOLVED_WITHIN_S: Final = 15.0
 MS: Final = 1_000_000

@@ -1,7 +1,6 @@
 """A live run: from the switches to the account's last comparison."""
 
 import os
-import resource
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
+from predsurv.cli.commands.live_account import leave_no_core_dump
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.trade_observers import Observers, observer_of
 from predsurv.cli.commands.trading_run import trade_until_stopped
@@ -73,7 +73,7 @@ async def run_live(
 ) -> EndedRun:
     """Trade with real money until stopped or for ``limit`` ns, with a paper twin or alone; or do all of it but send."""
     shadow = how == "shadow"
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the keys
+    leave_no_core_dump()
     clock, registry = SystemClock(), CollectorRegistry()
     run = Supervision(clock, ServiceManager(os.environ, clock))
     stopping = _STOPPING_SHADOW if shadow else _STOPPING

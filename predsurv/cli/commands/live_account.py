@@ -1,5 +1,6 @@
 """Opening one live account for a single question: which venue, with which key, and the order of refusals."""
 
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -27,9 +28,15 @@ def venue_of_account(config: Config, name: str | None) -> str:
     raise ConfigError(f"which venue? name it with --venue: {', '.join(EXECUTING)}")
 
 
+def leave_no_core_dump() -> None:
+    """Let this process leave no core dump from now on: it would hold the keys."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
 @asynccontextmanager
 async def opened_account(config: Config, venue: str) -> AsyncIterator[VenueAccount]:
     """Log in, and close everything afterwards; raises what logging in raises."""
+    leave_no_core_dump()
     account = await open_account(venue, config, SystemClock())
     try:
         yield account

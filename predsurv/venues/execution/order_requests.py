@@ -6,7 +6,7 @@ for until the venue says.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from predsurv.core.errors import AmbiguousError, PredsurvError, TransientError
@@ -44,41 +44,57 @@ class OrderRequests:
         self._gateway, self._following, self._holds = gateway, following, holds
         self._clock, self._on_halt = clock, on_halt
         self._tasks: set[asyncio.Task[None]] = set()
+        self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
+        self._places_to_ask = asyncio.Semaphore(ASKED_AT_ONCE)
 
     def place(self, tracked: TrackedOrder, ready: PreparedOrder) -> None:
         """Send an order, without waiting for the answer."""
-        self._start(self._place(tracked, ready))
+        _ = self._start(self._place(tracked, ready))
 
     def cancel(self, command: CancelOrder, tell: Callable[[AccountEvent], None]) -> None:
         """Cancel an order as soon as the venue's id of it is known, without waiting; ``tell`` hears a refusal."""
-        self._start(self._cancel(command, tell))
+        _ = self._start(self._cancel(command, tell))
 
     async def ask(self) -> None:
-        """Ask for every order whose state has to be known, once; some of them at the same time."""
-        asked = tuple(self._following.orders.asked)
-        await asyncio.gather(*(self._ask_in_turn(asked[n::ASKED_AT_ONCE]) for n in range(ASKED_AT_ONCE)))
-
-    async def _ask_in_turn(self, names: Sequence[ClientOrderId]) -> None:
-        orders = self._following.orders
-        for name in names:
-            tracked = orders.get(name)
-            if tracked is None or tracked.is_over:
-                orders.asked.pop(name, None)
-            elif tracked.placed.is_set():
-                await self._find(tracked)
+        """Ask for every order whose state has to be known, once; for those that are asked for already, wait."""
+        asking = [self._asking_for(name) for name in tuple(self._following.orders.asked)]
+        if asking:
+            await asyncio.wait(asking)
+        for task in asking:
+            if not task.cancelled():
+                task.result()
 
     async def run(self) -> None:
-        """Ask again and again, for as long as it is not cancelled."""
-        while True:
-            await self._clock.sleep(ASK_AGAIN)
-            await self.ask()
-            self._holds.refresh()
+        """Ask again and again, for as long as it is not cancelled; a slow answer about one keeps no other waiting."""
+        async with asyncio.TaskGroup() as rounds:
+            while True:
+                await self._clock.sleep(ASK_AGAIN)
+                rounds.create_task(self.ask())
+                self._holds.refresh()
 
     async def aclose(self) -> None:
         """Stop waiting for answers; safe to call twice."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _asking_for(self, name: ClientOrderId) -> asyncio.Task[None]:
+        """Return what asks for an order now, the same for everybody who wants to know."""
+
+        async def ask() -> None:
+            orders = self._following.orders
+            async with self._places_to_ask:
+                tracked = orders.get(name)
+                if tracked is None or tracked.is_over:
+                    orders.asked.pop(name, None)
+                elif tracked.placed.is_set():
+                    await self._find(tracked)
+
+        task = self._asking.get(name)
+        if task is None:
+            task = self._asking[name] = self._start(ask())
+            task.add_done_callback(lambda _: self._asking.pop(name, None))
+        return task
 
     async def _place(self, tracked: TrackedOrder, ready: PreparedOrder) -> None:
         following = self._following
@@ -151,7 +167,8 @@ class OrderRequests:
             what = f"it is {verdict.phase.replace('_', ' ')}"
             self._holds.add("phase", what, verdict.wait_ns or PHASE_HOLD)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
