@@ -72,7 +72,10 @@ def _top(
 ) -> None:
     del version  # answered by its eager callback
     # Given before the command, these are defaults for it: the command's own options still win.
-    shared: dict[str, object] = {"format": format}
+    shared: dict[str, object] = {}
+    source = ctx.get_parameter_source("format")
+    if source is not None and source.name != "DEFAULT":  # a command's own default may be another one
+        shared["format"] = format
     if config is not None:
         shared["config"] = config
     # A command with commands of its own passes them on.
