@@ -46,7 +46,8 @@ def show_orders(
         return
     loaded = load(config).config
     found = asyncio.run(_open_orders(loaded, venue_of_account(loaded, venue)))
-    show([Table("orders", "Open orders", _ORDERS, [_row(each) for each in found], empty="no order is open")], format)
+    rows = [_row(each) for each in found]
+    show(Table("orders", "Open orders", _ORDERS, rows, empty="no order is open"), format, named=True)
 
 
 @orders.command()

@@ -59,10 +59,12 @@ class Table(Struct, frozen=True):
     first: int | None = None
 
 
-def show(tables: Table | Sequence[Table], form: Format = "table", stream: TextIO | None = None) -> None:
+def show(
+    tables: Table | Sequence[Table], form: Format = "table", stream: TextIO | None = None, *, named: bool = False
+) -> None:
     """Print tables to ``stream`` (stdout by default) in the given format.
 
-    JSON: one table is a list of objects, several are an object of such lists by name. JSON lines of several
+    JSON: one table is a list of objects, several, or one that is ``named``, an object of such lists by name. JSON lines of several
     tables carry ``table``. CSV of several tables is one block each with an empty line between.
     """
     several = [tables] if isinstance(tables, Table) else list(tables)
@@ -70,7 +72,7 @@ def show(tables: Table | Sequence[Table], form: Format = "table", stream: TextIO
     if form == "table":
         _print_tables(several, console(out))
     else:
-        out.write(render(several, form, as_ascii=not speaks_unicode(out)))
+        out.write(render(several, form, as_ascii=not speaks_unicode(out), named=named))
     out.flush()
 
 
@@ -80,13 +82,12 @@ def speaks_unicode(stream: TextIO) -> bool:
     return encoding.lower().startswith("utf")
 
 
-def render(tables: Sequence[Table], form: Format, *, as_ascii: bool = False) -> str:
+def render(tables: Sequence[Table], form: Format, *, as_ascii: bool = False, named: bool = False) -> str:
     """Return tables as text in a machine format; JSON has ASCII alone where that is asked for."""
     if form == "json":
         body = {table.name: _objects(table) for table in tables}
-        return (
-            json.dumps(next(iter(body.values())) if len(tables) == 1 else body, indent=1, ensure_ascii=as_ascii) + "\n"
-        )
+        whole = body if named or len(tables) != 1 else next(iter(body.values()))
+        return json.dumps(whole, indent=1, ensure_ascii=as_ascii) + "\n"
     if form == "jsonl":
         tagged = [_tag(table, len(tables)) | row for table in tables for row in _objects(table)]
         return "".join(json.dumps(row, ensure_ascii=as_ascii) + "\n" for row in tagged)

@@ -41,7 +41,7 @@ def test_the_exchange_stops_a_run_at_its_own_limit(
         assert main(LIVE) == 0
         err = capsys.readouterr().err
         assert main(["orders", "--venue", "kalshi", "--format", "json"]) == 0
-    assert not json.loads(capsys.readouterr().out)
+    assert json.loads(capsys.readouterr().out) == {"orders": []}
     paths = [each for each in asked if each.path.startswith(GROUPS)]
     assert [each.method for each in paths] == ["POST", "DELETE"]
     first_order = next(n for n, each in enumerate(asked) if each.path.endswith("/portfolio/events/orders"))

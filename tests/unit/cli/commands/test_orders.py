@@ -57,7 +57,7 @@ def resting(fake: FakeClob, name: str) -> None:
 
 def shown(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, dict[str, Any]]:
     assert main(["orders", *words, "--format", "json"]) == 0
-    return {row["order_id"]: row for row in json.loads(capsys.readouterr().out)}
+    return {row["order_id"]: row for row in json.loads(capsys.readouterr().out)["orders"]}
 
 
 @pytest.mark.usefixtures("data")
