@@ -129,7 +129,7 @@ def test_a_book_is_never_trusted(folder: Path) -> None:
 def test_trades_that_were_recorded_with_books_as_well_count_once(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = {"market": "KXA", "instrument": "KXA"}
+    row: dict[str, object] = {"market": "KXA", "instrument": "KXA"}
     recorded = [
         row | {"time": HOUR, "kind": "book", "bids": [["0.39", "10"]], "asks": [["0.41", "5"]]},
         row | {"time": HOUR + 60_010, "kind": "trade", "side": "sell", "price": 0.42, "size": 5, "trade_id": "ours"},
@@ -137,9 +137,9 @@ def test_trades_that_were_recorded_with_books_as_well_count_once(
     write_lines(folder / "rows.jsonl", recorded)
     assert main(["import", "jsonl", str(folder / "rows.jsonl"), "--venue", "kalshi", "--silent-after", "2h"]) == 0
     assert becker(folder, "kalshi") == 0
-    row = mined(capsys, "kalshi")["KXA"]
-    assert row["observed_s"] == pytest.approx(60.01)
-    assert row["trades"] == 0, "ours is told at the very end of what was observed; those of others do not count"
+    statistics = mined(capsys, "kalshi")["KXA"]
+    assert statistics["observed_s"] == pytest.approx(60.01)
+    assert statistics["trades"] == 0, "ours is told at the very end of what was observed; those of others do not count"
     assert main(["backtest", "kalshi", DAY, "--strategy", "simple"]) == 0
     told = capsys.readouterr()
     assert "1 of 2 recorded instruments were recorded by several collectors" in told.out + told.err
