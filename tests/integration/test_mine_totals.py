@@ -45,3 +45,15 @@ def test_the_table_says_what_it_rests_on(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_day_that_was_not_recorded_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mine", "totals", "mock", "2026-01-01"]) == 2
     assert "nothing recorded" in capsys.readouterr().err
+
+
+def test_what_a_total_is_a_sum_of_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = answer(capsys, "mine", "totals", "mock", DATE, "--by", "interval")
+    assert [(row["instrument_id"], row["inclusion"], row["updates"], row["ht_updates"]) for row in rows] == [
+        ("m1-yes", 1.0, 1.0, 1.0),
+        ("m2-yes", 0.25, 1.0, 4.0),
+    ]
+    assert [(row["weighted_s"], row["reason"]) for row in rows] == [(300.0, None), (1_200.0, None)]
+    assert rows[0]["ht_notional_usd"] == 4.0
+    by_instrument = answer(capsys, "mine", "totals", "mock", DATE, "--by", "instrument")
+    assert [(row["instrument_id"], row["ht_updates"]) for row in by_instrument] == [("m2-yes", 4.0), ("m1-yes", 1.0)]
