@@ -76,13 +76,24 @@ def sampled_periods(coverage: pl.LazyFrame, plans: pl.DataFrame = NO_PLANS) -> p
     ).filter((pl.col("end") > pl.col("start")) | ~pl.col("end").gt(pl.col("start")).any().over(_OWN))  # fmt: skip
     lengths = joined.group_by("collector", "period").agg(pl.col("begin").first(), pl.col("left").max())
     missed = _never_wanted(plans, begins.join(lengths.drop("begin"), on=["collector", "period"]), found)
-    return _with_reasons(pl.concat([found, missed.select(found.columns)]), plans)
+    return _with_reasons(pl.concat([_as_planned(found, plans, begins), missed.select(found.columns)]), plans)
 
 
 _COLUMNS: Final = (
     "instrument_id", "start", "end", "inclusion", "heard", pl.lit(0.0).alias("planned_s"),
     pl.lit(None, pl.String).alias("reason"),
 )  # fmt: skip
+
+
+def _as_planned(found: pl.DataFrame, plans: pl.DataFrame, begins: pl.DataFrame) -> pl.DataFrame:
+    """Return ``found`` with the probabilities that the period's plan states, without what it did not choose.
+
+    A recorder that lags behind changes its coverage a moment after the plan.
+    """
+    told = plans.filter(~pl.col("reason").is_in(_BETWEEN_PLANS)).join(begins, on=["collector", "begin"])
+    stated = told.select(*_OWN, pl.col("inclusion").alias("stated")).unique(_OWN, keep="last")
+    joined = found.join(stated, on=_OWN, how="left", maintain_order="left").filter(pl.col("stated").fill_null(1) > 0)
+    return joined.with_columns(pl.coalesce("stated", "inclusion").alias("inclusion")).drop("stated")
 
 
 def _never_wanted(plans: pl.DataFrame, periods: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:

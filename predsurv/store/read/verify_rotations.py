@@ -19,6 +19,9 @@ from predsurv.store.layout import Layout, data_files, day_files, parse_file, utc
 from predsurv.store.read.verify_books import VerifyFinding
 from predsurv.store.read.verify_digests import split_damaged
 
+LAG_MAX: Final = 5_000_000_000
+"""How much later (ns) than the plan the coverage of a recorder that lags behind may change."""
+
 _NO: Final = pa.scalar(value=False)
 _ROTATIONS: Final = ["ts_recv", "instrument_id", "inclusion"]
 _COVERAGE: Final = ["start", "end", "instrument_id", "reason", "inclusion"]
@@ -46,7 +49,7 @@ def _compared(venue: str, rotations: Any, coverage: Any) -> Iterator[VerifyFindi
         coverage, on="at", by="instrument_id", tolerance=-(2**62), right_on="since", right_by="instrument_id"
     )
     wanted = pc.invert(pc.is_in(met["reason"], value_set=pa.array(sorted(NOT_WANTED))))
-    during = pc.and_(pc.greater(met["end"], met["at"]), pc.fill_null(wanted, _NO))
+    during = pc.and_(pc.greater(met["end"], pc.add(met["at"], LAG_MAX)), pc.fill_null(wanted, _NO))
     other = pc.not_equal(met["inclusion"], met["covered_inclusion"])
     wrong = met.filter(pc.fill_null(pc.and_(during, other), _NO))
     first: dict[str, tuple[int, float, float]] = {}

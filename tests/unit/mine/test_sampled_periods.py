@@ -134,3 +134,14 @@ def test_each_piece_has_the_reason_that_was_told_last() -> None:
     told = plans((0, "a", "swept", 1), (300, "a", "exploited", 1))
     found = sampled_periods(frame.lazy(), told).sort("collector", "start")
     assert found["reason"].to_list() == ["swept", "exploited", None]
+
+
+def test_a_recorder_that_lags_behind_its_plan_counts_as_planned() -> None:
+    rows = (
+        live("stays", 0, 302, 1.0), live("stays", 302, 600, 0.25),
+        live("leaves", 0, 303, 0.5), live("leaves", 303, 310, 0.0),
+    )  # fmt: skip
+    told = plans((300, "stays", "drawn", 0.25), (300, "leaves", "turn_over", 0))
+    assert [(period, name, start, chance) for period, name, start, _, chance, _ in sampled(*rows, told=told)] == [
+        (0, "leaves", 0, 0.5), (0, "stays", 0, 1.0), (1, "stays", 300, 0.25), (1, "stays", 302, 0.25),
+    ]  # fmt: skip
