@@ -53,6 +53,10 @@ FROM_TRADES: Final = frozenset({"trading", "earning", "filling"})
 """Components whose evidence is the time in which trades were observed."""
 
 _PERCENTILE_DIGITS: Final = 12
+_VALUE_DECIMALS: Final = 12
+_VALUE_DIGITS: Final = 9
+"""Significant digits by which two values of a component differ; beyond them is what the order of a sum leaves."""
+
 SMALLER: Final = frozenset({"tightness", "cheapness"})
 """Components of which less is better: they are ranked by the negative."""
 
@@ -93,7 +97,9 @@ def scored(stats: pl.LazyFrame, weight: Mapping[str, float]) -> pl.LazyFrame:
 
 
 def _percentile(name: str, observed: pl.Expr) -> pl.Expr:
-    known = pl.when(observed).then(COMPONENTS[name].fill_nan(None))
+    # What sums in another order leave in the last digits must not decide between values that are equal.
+    exact = COMPONENTS[name].fill_nan(None).round(_VALUE_DECIMALS).round_sig_figs(_VALUE_DIGITS)
+    known = pl.when(observed).then(exact)
     # polars divides by a scalar as by its reciprocal, and by a column exactly: last digits differed from run to run.
     share = ((known.rank("average") - 0.5) / known.count()).round(_PERCENTILE_DIGITS)
     return share if name in SIGNED else pl.when(known == 0).then(0.0).otherwise(share)

@@ -64,8 +64,8 @@ def show(
 ) -> None:
     """Print tables to ``stream`` (stdout by default) in the given format.
 
-    JSON: one table is a list of objects, several, or one that is ``named``, an object of such lists by name. JSON lines of several
-    tables carry ``table``. CSV of several tables is one block each with an empty line between.
+    JSON: one table is a list of objects, several, or one that is ``named``, an object of such lists by name. JSON lines
+    of several tables carry ``table``. CSV of several tables is one block each with an empty line between.
     """
     several = [tables] if isinstance(tables, Table) else list(tables)
     out = stream or sys.stdout

@@ -46,6 +46,20 @@ def test_a_percentile_is_the_share_of_the_others_that_are_worse_equal_ones_half(
     assert [found[name]["percentile_activity"] for name in "0123"] == [0.125, 0.5, 0.5, 0.875]
 
 
+def test_last_digits_of_a_sum_do_not_decide_between_equal_values() -> None:
+    found = scored(
+        {"two_sided_share": 1.0, "spread_usd": 0.021644628099173533, "order_flow_correlation_10s": 0.0},
+        {
+            "two_sided_share": 0.9999999999999998,
+            "spread_usd": 0.021644628099173537,
+            "order_flow_correlation_10s": 1e-17,
+        },
+        {"two_sided_share": 0.5, "spread_usd": 0.0216447, "order_flow_correlation_10s": 0.4},
+    )
+    for name in ("percentile_two_sided", "percentile_tightness", "percentile_foresight"):
+        assert found["0"][name] == found["1"][name] != found["2"][name]
+
+
 def test_what_is_nothing_counts_nothing_and_what_may_be_negative_is_ranked() -> None:
     found = scored({"notional_usd_per_hour": 0.0, "realised_spread_60s_usd": 0.0}, {"realised_spread_60s_usd": -1.0})
     assert found["0"]["percentile_trading"] == 0.0
