@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from predsurv import __version__
 from predsurv.cli.command_table import SUBCOMMANDS, CliCommand, available, top_help
 from predsurv.cli.options import ConfigFile, OutputFormat
+from predsurv.cli.plain_values import read_plainly
 from predsurv.cli.streams import ending_at_once
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
@@ -44,7 +45,9 @@ class LazyGroup(TyperGroup):
 def run(arguments: Sequence[str]) -> int:
     """Parse ``arguments``, run the command, return its exit code; usage errors become ConfigError."""
     try:
-        code = typer.main.get_command(_app()).main(list(arguments), prog_name="predsurv", standalone_mode=False)
+        group = typer.main.get_command(_app())
+        read_plainly(group)
+        code = group.main(list(arguments), prog_name="predsurv", standalone_mode=False)
     except typer.Abort:
         raise KeyboardInterrupt from None
     except typer.TyperException as error:
@@ -89,14 +92,16 @@ def _load(command: CliCommand) -> Any:
     if not isinstance(target, typer.Typer):
         function, target = target, typer.Typer(rich_markup_mode=None, add_completion=False)
         target.command(command.name)(function)
-    return _told_whole(typer.main.get_command(target))
+    return _prepared(typer.main.get_command(target))
 
 
-def _told_whole(command: Any) -> Any:
-    """Let a command with commands of its own say the first sentence about each whole: its default cuts them."""
+def _prepared(command: Any) -> Any:
+    """Let values be read quickly, and the first sentence about a command of a command be told whole: typer cuts it."""
+    read_plainly(command)
     for each in getattr(command, "commands", {}).values():
         if not each.short_help and each.help:
             each.short_help = " ".join(each.help.partition("\n\n")[0].split())
+        _prepared(each)
     return command
 
 
