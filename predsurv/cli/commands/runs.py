@@ -1,7 +1,8 @@
 """``predsurv runs list | show | compare | replay``, and ``predsurv replay``."""
 
 import asyncio
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,14 +14,11 @@ from predsurv.cli.output.twin_tables import twin_tables
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError
 from predsurv.core.text import sanitise
-from predsurv.net.clock import SystemClock
-from predsurv.trade.replay_backtest import replay_backtest
-from predsurv.trade.replay_run import ReplayReport, replay_run
-from predsurv.trade.report.write import write_report
 from predsurv.trade.runs.beside import read_twin
 from predsurv.trade.runs.folder import RunFolder, RunRecord, RunState, all_runs, find_run, read_run
-from predsurv.trade.twin_run import run_twin
-from predsurv.venues.registry import open_venue
+
+if TYPE_CHECKING:
+    from predsurv.trade.replay_run import ReplayReport
 
 _REPLAYS = (
     Column("run", "Run", keep=9, fit="whole"),
@@ -77,6 +75,8 @@ def show_(
     twin = () if beside is None else twin_tables(result, beside.result, beside.divergence, whole=beside.whole)
     show([run_table([RunRecord(folder, info, result)], "Run"), *result_tables(result), *twin], format)
     if html:
+        from predsurv.trade.report.write import write_report
+
         say(f"report: {near(write_report(folder, result))}")
 
 
@@ -95,6 +95,8 @@ def compare(one: Run, other: Run, config: ConfigFile = None, format: OutputForma
 @runs.command("twin")
 def twin(run: Run = "latest", config: ConfigFile = None, format: OutputFormat = "table") -> None:
     """Run the paper twin of a live run on what that took, as far as it has come, and show how the two differ."""
+    from predsurv.trade.twin_run import run_twin  # an engine, which takes twice as long to import as a list to show
+
     data_dir = load(config).config.data_dir
     folder = find_run(data_dir, run)
     asyncio.run(run_twin(data_dir, folder))
@@ -114,18 +116,26 @@ def replay(
     """Run a run again, from what it recorded or from the recording it read, and compare its journal byte for byte."""
     data_dir = load(config).config.data_dir
     folder = find_run(data_dir, run)
-    if folder.account.startswith("backtest-"):
-        report = asyncio.run(
-            replay_backtest(data_dir, folder, lambda name, made: open_venue(name, made, SystemClock()))
-        )
-    else:
-        report = asyncio.run(replay_run(data_dir, folder))
+    report = asyncio.run(_replayed(data_dir, folder))
     show(_report_table(folder, report), format)
     if verify and report.difference is not None:
         raise IntegrityError(f"{folder.run}: the replay decided otherwise: {sanitise(str(report.difference), 900)}")
 
 
-def _report_table(folder: RunFolder, report: ReplayReport) -> Table:
+async def _replayed(data_dir: Path, folder: RunFolder) -> "ReplayReport":
+    # An engine and the venues, which take twice as long to import as a list of runs takes to show.
+    if folder.account.startswith("backtest-"):
+        from predsurv.net.clock import SystemClock
+        from predsurv.trade.replay_backtest import replay_backtest
+        from predsurv.venues.registry import open_venue
+
+        return await replay_backtest(data_dir, folder, lambda name, made: open_venue(name, made, SystemClock()))
+    from predsurv.trade.replay_run import replay_run
+
+    return await replay_run(data_dir, folder)
+
+
+def _report_table(folder: RunFolder, report: "ReplayReport") -> Table:
     difference = None if report.difference is None else str(report.difference)
     row = (
         folder.run,

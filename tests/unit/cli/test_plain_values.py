@@ -99,12 +99,12 @@ def test_a_parameter_that_does_not_say_its_type_is_left_alone() -> None:
     class Parameters:
         params = (object(),)
 
-        def get_help_option(self, _context: object) -> None:
-            return None
+        def get_help_option(self, context: object) -> object:
+            return context
 
-    made = Parameters()
+    made, other = Parameters(), object()
     read_plainly(made)
-    assert made.get_help_option(None) is None
+    assert made.get_help_option(other) is other
 
 
 def test_a_command_with_plain_values_imports_no_pydantic() -> None:
