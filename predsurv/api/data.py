@@ -2,53 +2,26 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
-from msgspec import Struct
-from msgspec.structs import replace
 
+from predsurv.api.books import BookAt, book_at, recorded_key
 from predsurv.api.fetching import fetch_span
-from predsurv.api.frames import market_frame, markets_known, recorded_rows, with_names
+from predsurv.api.frames import market_frame, recorded_rows, with_names
+from predsurv.api.recorded import markets_known
 from predsurv.api.times import Time, to_ns, to_span
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
-from predsurv.core.events import BookDelta, BookSnapshot, Gap, GapReason, Level, MarketEvent
-from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.core.num import complement
+from predsurv.core.events import MarketEvent
+from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.text import path_component, sanitise
 from predsurv.net.clock import SystemClock
-from predsurv.state.book import Book
-from predsurv.store.layout import NS_DAY, NS_HOUR, Dataset, date_of
+from predsurv.store.layout import Dataset, date_of
 from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.read.replay import replay
-from predsurv.venues.registry import open_venue
 
 Instruments = Iterable[str | InstrumentKey]
 """Instruments by id or key."""
-
-
-class BookAt(Struct, frozen=True):
-    """The whole book of an instrument at ``at``; levels are (price, size) in micros, best first.
-
-    ``ts``: receive time of its last event (ns UTC), 0 before any. ``trusted``: it was known then, and not crossed;
-    ``reason``: of the gap where it was not known, None otherwise.
-    """
-
-    key: InstrumentKey
-    at: int
-    ts: int
-    bids: tuple[Level, ...]
-    asks: tuple[Level, ...]
-    trusted: bool
-    reason: GapReason | None
-
-
-class _Traded(NamedTuple):
-    """An instrument, and the one in whose book it trades."""
-
-    key: InstrumentKey
-    primary: InstrumentKey
 
 
 class Data:
@@ -75,20 +48,7 @@ class Data:
 
         Raises ConfigError for an instrument that was not recorded on that day.
         """
-        ts = to_ns(at)
-        span = ReplaySpan(ts - ts % NS_HOUR, ts + 1)  # every hour begins with the whole book
-        fetch_span(self.config, venue, span)
-        traded = self._traded(venue, instrument, ts)
-        book, reason = Book(traded.primary), None
-        events = replay(self.config.data_dir, VenueName(venue), span.start, span.end, frozenset({traded.primary}))
-        for event in events:
-            if isinstance(event, BookSnapshot | Gap | BookDelta) and event.key == traded.primary:
-                book.apply(event)
-                reason = event.reason if isinstance(event, Gap) else reason
-        trusted, missing = book.trusted and not book.crossed(), None if book.trusted else reason
-        levels = book.bids.levels(), book.asks.levels()
-        found = BookAt(traded.primary, ts, book.ts_recv, *levels, trusted, missing)
-        return found if traded.key == traded.primary else _mirrored(found, traded.key)
+        return book_at(self.config, venue, instrument, to_ns(at))
 
     def events(
         self, venue: str, start: Time, end: Time, instruments: Instruments | None = None
@@ -99,7 +59,11 @@ class Data:
         """
         span = to_span(start, end)
         fetch_span(self.config, venue, span)
-        wanted = None if instruments is None else frozenset(self._key(venue, each, span) for each in instruments)
+        wanted = (
+            None
+            if instruments is None
+            else frozenset(recorded_key(self.config, venue, each, span) for each in instruments)
+        )
         return replay(self.config.data_dir, VenueName(venue), span.start, span.end, wanted)
 
     def snapshots(
@@ -147,27 +111,6 @@ class Data:
             rows = rows.filter(pl.col("instrument_id").is_in([_id(each) for each in instruments]))
         return with_names(rows, markets_known(self.config.data_dir, venue, span.end, later=True)) if names else rows
 
-    def _key(self, venue: str, instrument: str | InstrumentKey, span: ReplaySpan) -> InstrumentKey:
-        """Return the key of a recorded instrument."""
-        if isinstance(instrument, InstrumentKey):
-            return instrument
-        day = span.start - span.start % NS_DAY
-        rows = self._rows("coverage", venue, ReplaySpan(day, max(span.end, day + NS_DAY)), [instrument], names=False)
-        found = rows.select(pl.col("market_id").cast(pl.String)).first().collect()
-        if found.is_empty():
-            raise ConfigError(f"{sanitise(venue, 40)}: {sanitise(instrument, 80)} was not recorded in that time")
-        return InstrumentKey(VenueName(venue), MarketId(found.item()), InstrumentId(instrument))
-
-    def _traded(self, venue: str, instrument: str | InstrumentKey, ts: int) -> _Traded:
-        name = _id(instrument)
-        for market in markets_known(self.config.data_dir, venue, ts, later=True):
-            key = next((each for each in market.keys() if each.instrument_id == name), None)  # noqa: SIM118
-            if key is not None:
-                mirrored = open_venue(venue, self.config, SystemClock()).traits.complementary_outcomes
-                return _Traded(key, market.primary_of(key, mirrored=mirrored))
-        key = self._key(venue, instrument, ReplaySpan(ts, ts + 1))
-        return _Traded(key, key)
-
 
 def open_data(location: str | Path = "data", config: str | Path | None = None) -> Data:
     """Return the data of a folder, or of a bucket (``s3://…``); nothing is read yet.
@@ -182,9 +125,3 @@ def open_data(location: str | Path = "data", config: str | Path | None = None) -
 
 def _id(instrument: str | InstrumentKey) -> str:
     return instrument.instrument_id if isinstance(instrument, InstrumentKey) else instrument
-
-
-def _mirrored(book: BookAt, key: InstrumentKey) -> BookAt:
-    bids = tuple((complement(price), size) for price, size in book.asks)
-    asks = tuple((complement(price), size) for price, size in book.bids)
-    return replace(book, key=key, bids=bids, asks=asks)

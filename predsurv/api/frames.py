@@ -5,13 +5,12 @@ from typing import Final
 
 import polars as pl
 
+from predsurv.api.recorded import span_files
 from predsurv.core.ids import VenueName
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS
 from predsurv.mine.inputs import scan
-from predsurv.state.market_facts import MarketFacts
-from predsurv.store.layout import NS_DAY, Dataset, date_of, day_files, end_of, parse_file, start_of
-from predsurv.store.read.facts import FactsQuery, read_facts
+from predsurv.store.layout import Dataset
 from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.schema import schema_of, time_column
 
@@ -43,17 +42,6 @@ _MARKETS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
 }
 
 
-def markets_known(data_dir: Path, venue: str, ts: int, *, later: bool = False) -> tuple[Market, ...]:
-    """Return the markets of a venue as known at ``ts`` (ns UTC), in the order of their ids.
-
-    ``later``: also those that are known of later statements only, for what does not change: names and outcomes.
-    Raises IntegrityError naming a damaged file.
-    """
-    facts = MarketFacts(read_facts(data_dir, FactsQuery(VenueName(venue), ts, ts + 1)))
-    known = (facts.at(market_id, ts) for market_id in sorted(facts.market_ids()))
-    return tuple(each.market for each in known if each is not None and (later or each.market.fetched_at <= ts))
-
-
 def market_frame(markets: tuple[Market, ...]) -> pl.DataFrame:
     """Return markets as rows."""
     return pl.DataFrame([_row(each) for each in markets], schema=_MARKETS)
@@ -61,7 +49,7 @@ def market_frame(markets: tuple[Market, ...]) -> pl.DataFrame:
 
 def recorded_rows(data_dir: Path, dataset: Dataset, venue: str, span: ReplaySpan) -> pl.LazyFrame:
     """Return the rows of a dataset in a span, of coverage the pieces that overlap it."""
-    files = _files(data_dir, dataset, VenueName(venue), span)
+    files = span_files(data_dir, dataset, VenueName(venue), span)
     rows = scan(files) if files else pl.DataFrame(pl.from_arrow(schema_of(dataset, _LEVELS).empty_table())).lazy()
     low, high = (pl.lit(ts).cast(_TIME) for ts in (span.start, span.end))
     first = pl.col(time_column(dataset))
@@ -78,16 +66,6 @@ def with_names(rows: pl.LazyFrame, markets: tuple[Market, ...]) -> pl.LazyFrame:
     }
     labels = pl.LazyFrame(named, schema=dict.fromkeys(named, pl.String))
     return rows.join(labels, on=["market_id", "instrument_id"], how="left", maintain_order="left")
-
-
-def _files(data_dir: Path, dataset: Dataset, venue: VenueName, span: ReplaySpan) -> list[Path]:
-    found: list[Path] = []
-    for day in range(span.start // NS_DAY * NS_DAY, span.end, NS_DAY):
-        for path in day_files(data_dir, dataset, venue, date_of(day)):
-            partition = parse_file(path)[0]
-            if start_of(partition) < span.end and end_of(partition) > span.start:
-                found.append(path)
-    return found
 
 
 def _row(market: Market) -> dict[str, object]:

@@ -1,24 +1,27 @@
 """``predsurv book``: the ladder of a market at a moment, and how far it can be trusted."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, zip_longest
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
-import polars as pl
 import typer
 
-from predsurv.api.data import BookAt, Data
+from predsurv.api.books import BookAt, book_at
+from predsurv.api.fetching import fetch_span
+from predsurv.api.recorded import CoveragePiece, coverage_pieces
+from predsurv.api.times import to_span
 from predsurv.cli.commands.dates import moment_of
 from predsurv.cli.commands.venue_names import require_venue
 from predsurv.cli.options import ConfigFile, Mock, OutputFormat, mock_flag
 from predsurv.cli.output.render import Column, Table, Value, say, show
-from predsurv.config import load
+from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
 from predsurv.core.events import Level
 from predsurv.core.num import MICROS
 from predsurv.core.text import sanitise
 from predsurv.mine.recorded_days import recorded_days
 from predsurv.scan.search import SearchLine, find_one
+from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.universe import iso_second
 
 _LEVELS: Final = 10
@@ -45,15 +48,6 @@ _BOOK: Final = (
 )
 
 
-class _Interval(NamedTuple):
-    """The coverage of a market at a moment; ns UTC."""
-
-    state: str
-    reason: str
-    start: int
-    end: int
-
-
 def book(
     market: Annotated[str, typer.Argument(metavar="MARKET", help="An id, the end of a link, or words of the title.")],
     config: ConfigFile = None,
@@ -74,11 +68,10 @@ def book(
     settings = load(config, flags=mock_flag(mock)).config
     require_venue(settings.data_dir, venue)
     line = find_one(settings.data_dir, market, [venue] if venue else ["mock"] if mock else [])
-    data = Data(settings)
     index = _outcome(line, market, outcome)
-    ts = _last_known(data, line) if at is None else moment_of(at)
-    there = data.book(line.venue, line.outcomes[index].instrument_id, ts)
-    shown = [_book_table(line, index, there, _interval(data, line, there)), _ladder(there, levels)]
+    ts = _last_known(settings, line) if at is None else moment_of(at)
+    there = book_at(settings, line.venue, line.outcomes[index].instrument_id, ts)
+    shown = [_book_table(line, index, there, _interval(settings, line, there)), _ladder(there, levels)]
     show(shown, format)
     more = max(len(there.bids), len(there.asks)) - levels
     if more > 0:
@@ -96,34 +89,35 @@ def _outcome(line: SearchLine, text: str, label: str | None) -> int:
     raise ConfigError(f"{sanitise(line.question, 80)}: no outcome {sanitise(label, 40)!r}; there are {labels}")
 
 
-def _last_known(data: Data, line: SearchLine) -> int:
+def _last_known(config: Config, line: SearchLine) -> int:
     """Return the last moment (ns UTC) at which a book of the market was known; raises ConfigError when it never was."""
-    days = [date for date, venue in recorded_days(data.config.data_dir) if venue == line.venue]
+    days = [date for date, venue in recorded_days(config.data_dir) if venue == line.venue]
     for day in days[: -_DAYS_SEARCHED_MAX - 1 : -1]:
-        rows = data.coverage(line.venue, day, day).filter(pl.col("market_id").cast(pl.String) == line.market_id)
-        end = rows.filter(pl.col("state") == "covered").select(pl.col("end").max().cast(pl.Int64)).collect().item()
+        pieces = _coverage(config, line, to_span(day, day))
+        end = max((each.end for each in pieces if each.state == "covered"), default=None)
         if end is not None:
-            return int(end) - 1
+            return end - 1
     raise ConfigError(
         f"{sanitise(line.question, 80)} ({sanitise(line.market_id, 80)}) was never recorded in "
-        f"{data.config.data_dir}; 'predsurv mine explain' tells what rotation records, collector.pinned what it must"
+        f"{config.data_dir}; 'predsurv mine explain' tells what rotation records, collector.pinned what it must"
     )
 
 
-def _interval(data: Data, line: SearchLine, book: BookAt) -> _Interval | None:
+def _interval(config: Config, line: SearchLine, book: BookAt) -> CoveragePiece | None:
     """Return the coverage of the book at its moment; observed time first where several collectors had it."""
-    rows = data.coverage(line.venue, book.at, book.at + 1)
     names = [each.instrument_id for each in line.outcomes]
-    own = pl.col("market_id").cast(pl.String) == line.market_id
-    own &= pl.col("instrument_id").cast(pl.String).is_in(names)
-    columns = [pl.col("state", "reason", "instrument_id").cast(pl.String), pl.col("start", "end").cast(pl.Int64)]
+    found = _coverage(config, line, ReplaySpan(book.at, book.at + 1))
+    own = [each for each in found if each.instrument_id in names]
     # The other outcome's row stands for a mirrored book: its own comes first where there is one.
-    order = [pl.col("instrument_id") != book.key.instrument_id, pl.col("state") != "covered"]
-    found = rows.filter(own).select(*columns).sort(order).head(1).collect()
-    return _Interval(**found.drop("instrument_id").row(0, named=True)) if found.height else None
+    return min(own, key=lambda it: (it.instrument_id != book.key.instrument_id, it.state != "covered"), default=None)
 
 
-def _book_table(line: SearchLine, index: int, book: BookAt, known: _Interval | None) -> Table:
+def _coverage(config: Config, line: SearchLine, span: ReplaySpan) -> Iterator[CoveragePiece]:
+    fetch_span(config, line.venue, span)
+    return coverage_pieces(config.data_dir, line.venue, span, "market_id", line.market_id)
+
+
+def _book_table(line: SearchLine, index: int, book: BookAt, known: CoveragePiece | None) -> Table:
     bid, ask = (side[0][0] if side else None for side in (book.bids, book.asks))
     mid, spread = (None, None) if bid is None or ask is None else ((bid + ask) / 2 / MICROS, ask - bid)
     label = line.outcomes[index].label
@@ -153,7 +147,7 @@ def _book_table(line: SearchLine, index: int, book: BookAt, known: _Interval | N
     return Table("book", title, _BOOK, [row], note)
 
 
-def _why_not(book: BookAt, known: _Interval | None) -> str:
+def _why_not(book: BookAt, known: CoveragePiece | None) -> str:
     """Return why the book is not to be relied on, in words."""
     if known is None:
         return "it was not recorded at that time"

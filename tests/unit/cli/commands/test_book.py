@@ -1,6 +1,8 @@
 """The ladder of a market at a moment, with what can be said of it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,3 +122,15 @@ def test_markets_are_searched_and_those_that_are_over_are_counted(
     assert "1 that are over: --closed shows them" in capsys.readouterr().out
     assert main(["markets", "will", "--closed"]) == 0
     assert "4 of 4 markets with 'will', of 4 listed" in capsys.readouterr().out
+
+
+def test_a_book_and_a_search_import_no_polars() -> None:
+    """Its import takes as long as all else that they do."""
+    for arguments in (["book", "m"], ["book", "z", "--at", f"{AT}30"], ["markets", "never"]):
+        probe = (
+            "import sys; sys.modules['polars'] = None\n"
+            "from predsurv.cli.app import main\n"
+            f"sys.exit(main({arguments!r}))"
+        )
+        done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
