@@ -48,7 +48,7 @@ async def test_a_settlement_is_told_in_the_words_of_the_market(tmp_path: Path) -
     clock = ManualClock(START)
     watcher = FolderWatcher(tmp_path, LIMITS, clock)
     await clock.advance(10 * S)
-    venue = MockVenue(load(None, environ={}).config.mock, clock)
+    venue = MockVenue(load(None, environ={}).config.mock, ManualClock(START, jumps=True))
     markets = [market async for market in venue.catalog().markets(MarketQuery(limit=3))]
     write_universe(tmp_path, venue.name, "2027-01-15", markets)
     one = markets[1]
