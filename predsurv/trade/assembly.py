@@ -20,7 +20,7 @@ from predsurv.engine.strategy import Strategy
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock, Venue
 from predsurv.store.files import PRIVATE_DIR, make_dirs
-from predsurv.store.layout import Layout, date_of
+from predsurv.store.layout import date_of
 from predsurv.store.read.fingerprint import fingerprint
 from predsurv.store.read.recording import ReplaySpan, open_recording
 from predsurv.store.read.replay_cache import REPLAY_CACHE, ReplayCache
@@ -28,6 +28,7 @@ from predsurv.trade.backtest_runner import BacktestRunner
 from predsurv.trade.engine_parts import configured_strategies, mappings_of
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.journal import MOCK_MODE, AccountCorrected, OrderJournal
+from predsurv.trade.journal_path import journal_path
 from predsurv.trade.live.live_account import LiveAccount
 from predsurv.trade.live.shadow_broker import ShadowBroker
 from predsurv.trade.live.shadow_opening import ShadowStart
@@ -54,11 +55,6 @@ _SHADOW: Final = "shadow-"
 
 Observe = Callable[[Engine], RunObserver]
 """Makes the observer of a run around its engine."""
-
-
-def journal_path(data_dir: Path, mode: str) -> Path:
-    """Return the path of a mode's journal; modes never share one."""
-    return Layout(data_dir).state / "trading" / f"{mode}.db"
 
 
 def paper_mode(venues: Sequence[VenueName]) -> str:

@@ -15,7 +15,7 @@ from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.engine.risk.execution_rules import VenueRules
 from predsurv.store.universe import iso_time
-from predsurv.trade.assembly import is_live, is_shadow, journal_path
+from predsurv.trade.assembly import is_live, is_shadow
 from predsurv.trade.engine_parts import cache_of, configured_strategies, open_engine
 from predsurv.trade.journal import (
     Entry,
@@ -27,6 +27,7 @@ from predsurv.trade.journal import (
     encoded,
     restore,
 )
+from predsurv.trade.journal_path import journal_path
 from predsurv.trade.journal_times import entry_time
 from predsurv.trade.pipeline import EventPipeline, RunComponents
 from predsurv.trade.recorded_broker import RecordedBroker

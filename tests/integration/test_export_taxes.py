@@ -12,8 +12,8 @@ from predsurv.core.events import MarketResolved, RebatePaid
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.reconciliation import CashCorrected
 from predsurv.store.layout import NS_DAY
-from predsurv.trade.assembly import journal_path
 from predsurv.trade.journal import AccountCorrected, Entry, MarketSettled, OrderJournal, RebateBooked
+from predsurv.trade.journal_path import journal_path
 from tests.kit.backtests import listed_on
 from tests.kit.run_entries import filled, sent, started
 from tests.kit.trading_samples import ME, START, YES, V, market

@@ -14,9 +14,10 @@ from predsurv.core.ids import VenueName
 from predsurv.net.clock import SystemClock
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.trade.assembly import journal_path, live_mode
+from predsurv.trade.assembly import live_mode
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.journal import OrderJournal
+from predsurv.trade.journal_path import journal_path
 from tests.kit.served_fakes import BackgroundLoop, background_loop
 from tests.kit.trading_samples import market
 from tests.kit.watched_venues import WatchedVenue, watched

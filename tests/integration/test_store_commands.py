@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from predsurv.store.seal.coverage_tail import covered_time
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 from predsurv.store.wal.segment import last_segment_number
+from tests.kit.lean_runs import FRAMES, PARSER, RUNNING, run_without
 from tests.kit.market_samples import market
 from tests.kit.recordings import write_universe
 
@@ -85,10 +84,7 @@ def test_status_shows_hours_by_reason(recorded: Layout, capsys: pytest.CaptureFi
 
 def test_status_needs_no_polars(recorded: Layout) -> None:
     """It takes a third of the memory that a command beside a recorder may have."""
-    code = "import sys; sys.modules['polars'] = None; from predsurv.cli.app import main; sys.exit(main(['status']))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "stall" in done.stdout
+    assert "stall" in run_without([*PARSER, *FRAMES, *RUNNING], "status")
 
 
 def test_status_counts_the_time_of_a_file_that_is_gone_as_a_gap(

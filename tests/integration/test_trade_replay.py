@@ -9,9 +9,9 @@ from msgspec.structs import replace
 
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.net.clock import ManualClock
-from predsurv.trade.assembly import journal_path
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.journal import CommandSent, OrderJournal
+from predsurv.trade.journal_path import journal_path
 from predsurv.trade.replay_run import replay_run
 from predsurv.trade.runs.folder import RunFolder, all_runs
 from predsurv.trade.runs.frames import FrameWriter, read_frames

@@ -12,9 +12,10 @@ from predsurv.core.orders import CancelOrder, Intent, PlaceOrder
 from predsurv.net.clock import ManualClock
 from predsurv.state.view import View
 from predsurv.strategies.own import OwnStrategy
-from predsurv.trade.assembly import journal_path, paper_mode
+from predsurv.trade.assembly import paper_mode
 from predsurv.trade.halt_flag import POLL_INTERVAL, halt_flag
 from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, OrderJournal, restore
+from predsurv.trade.journal_path import journal_path
 from predsurv.trade.pipeline import RunComponents
 from predsurv.trade.replay import EventClock, ReplayFeed
 from predsurv.trade.runner import TradeRunner

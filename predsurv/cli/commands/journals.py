@@ -9,8 +9,8 @@ from msgspec import Struct
 from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError, TransientError
 from predsurv.core.ids import VenueName
 from predsurv.core.text import sanitise
-from predsurv.trade.assembly import journal_path
 from predsurv.trade.journal import Entry, OrderJournal
+from predsurv.trade.journal_path import journal_path
 from predsurv.trade.journal_times import last_entry_time
 from predsurv.trade.results.ledger import Opening, fold
 from predsurv.trade.runs.folder import all_runs

@@ -28,7 +28,6 @@ from predsurv.trade.assembly import (
     LiveSource,
     Observe,
     ShadowSource,
-    journal_path,
     live_mode,
     open_live,
     open_shadow,
@@ -36,6 +35,7 @@ from predsurv.trade.assembly import (
 )
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.health import FeedWatch
+from predsurv.trade.journal_path import journal_path
 from predsurv.trade.live.shadow_broker import ShadowBroker
 from predsurv.trade.live.shadow_opening import read_shadow_start
 from predsurv.trade.live.switches import check_halt, confirm, live_venue

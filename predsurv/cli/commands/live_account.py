@@ -8,7 +8,8 @@ from predsurv.config import Config
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
 from predsurv.net.clock import SystemClock
-from predsurv.trade.assembly import journal_path, live_mode
+from predsurv.trade.assembly import live_mode
+from predsurv.trade.journal_path import journal_path
 from predsurv.venues.execution.gateway import VenueAccount
 from predsurv.venues.registry import EXECUTING, check_venue, open_account
 

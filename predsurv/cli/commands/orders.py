@@ -15,8 +15,9 @@ from predsurv.core.ids import VenueName
 from predsurv.core.orders import Order
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
-from predsurv.trade.assembly import journal_path, live_mode
+from predsurv.trade.assembly import live_mode
 from predsurv.trade.journal import OrderJournal, restore
+from predsurv.trade.journal_path import journal_path
 from predsurv.venues.account_reports import NOBODY, order_at_venue
 
 _ORDERS: Final = (

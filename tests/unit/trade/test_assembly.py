@@ -18,7 +18,7 @@ from predsurv.ports import Broker, Catalog, Feed, VenueTraits
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, data_files
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.trade.assembly import journal_path, open_paper
+from predsurv.trade.assembly import open_paper
 from predsurv.trade.engine_parts import configured_strategies, mappings_of
 from predsurv.trade.journal import (
     AccountUpdated,
@@ -29,6 +29,7 @@ from predsurv.trade.journal import (
     OrderJournal,
     RunStarted,
 )
+from predsurv.trade.journal_path import journal_path
 from predsurv.trade.replay import EventClock, ReplayFeed
 from predsurv.trade.runner import TradeRunner
 from predsurv.trade.session import TradingSession

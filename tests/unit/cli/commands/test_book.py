@@ -1,8 +1,6 @@
 """The ladder of a market at a moment, with what can be said of it."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from predsurv.cli.app import main
 from predsurv.core.events import BookSnapshot
 from predsurv.core.records import Coverage, Record
 from tests.kit.backtests import MIDNIGHT, covered, hours, listed_on
+from tests.kit.lean_runs import FRAMES, PARSER, RUNNING, run_without
 from tests.kit.recordings import record
 from tests.kit.trading_samples import YES, S, delta, levels, market
 
@@ -124,13 +123,6 @@ def test_markets_are_searched_and_those_that_are_over_are_counted(
     assert "4 of 4 markets with 'will', of 4 listed" in capsys.readouterr().out
 
 
-def test_a_book_and_a_search_import_no_polars() -> None:
-    """Its import takes as long as all else that they do."""
-    for arguments in (["book", "m"], ["book", "z", "--at", f"{AT}30"], ["markets", "never"]):
-        probe = (
-            "import sys; sys.modules['polars'] = None\n"
-            "from predsurv.cli.app import main\n"
-            f"sys.exit(main({arguments!r}))"
-        )
-        done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=60, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
+@pytest.mark.parametrize("arguments", [["book", "m"], ["book", "z", "--at", f"{AT}30"], ["markets", "never"]])
+def test_a_book_and_a_search_import_no_polars(arguments: list[str]) -> None:
+    assert "Will" in run_without([*PARSER, *FRAMES, *RUNNING], *arguments)

@@ -7,7 +7,7 @@ import pytest
 from predsurv.cli.commands.live_account import venue_of_account
 from predsurv.config import load
 from predsurv.core.errors import ConfigError
-from predsurv.trade.assembly import journal_path
+from predsurv.trade.journal_path import journal_path
 from tests.kit.live_orders import configured
 
 

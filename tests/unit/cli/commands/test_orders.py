@@ -14,8 +14,8 @@ from predsurv.core.ids import ClientOrderId, OrderId, VenueName
 from predsurv.core.num import MICROS
 from predsurv.core.orders import Approved, Order
 from predsurv.engine.risk.gate import GateDecision
-from predsurv.trade.assembly import journal_path
 from predsurv.trade.journal import AccountUpdated, CommandSent, OrderJournal, OrderNamed
+from predsurv.trade.journal_path import journal_path
 from predsurv.venues.answers import Verdict
 from predsurv.venues.polymarket.execution.gateway import PolymarketGateway
 from tests.kit.fake_clob import FakeClob, FakeOrder

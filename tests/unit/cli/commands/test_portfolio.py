@@ -12,9 +12,10 @@ from predsurv.core.ids import VenueName
 from predsurv.core.num import MICROS, Money
 from predsurv.net.clock import SystemClock
 from predsurv.store.files import PRIVATE_DIR, make_dirs
-from predsurv.trade.assembly import journal_path
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.journal import Entry, OrderJournal, RunStarted
+from predsurv.trade.journal_path import journal_path
+from tests.kit.lean_runs import FRAMES, PARSER, RUNNING, run_without
 from tests.kit.run_entries import filled, sent, started
 from tests.kit.trading_samples import ME, START, S
 
@@ -126,3 +127,7 @@ def test_nothing_traded_is_one_line(
     monkeypatch.chdir(tmp_path)
     assert main(["portfolio"]) == 2
     assert "predsurv trade --paper" in capsys.readouterr().err
+
+
+def test_an_account_is_shown_without_what_trades(data: Path) -> None:
+    assert "Account" in run_without([*PARSER, *FRAMES, *RUNNING], "portfolio", "--mode", "paper")

@@ -22,6 +22,7 @@ from predsurv.trade.runs.folder import RunFolder, all_runs
 from predsurv.trade.runs.info import INFO_FILE, JOURNAL_FILE, REPORT_FILE, RESULTS_FILE
 from predsurv.trade.runs.sources import StrategySource
 from tests.kit.backtests import MIDNIGHT, RecordedVenue, Taker, books, covered, hours, listed_on, run_backtest
+from tests.kit.lean_runs import FRAMES, PARSER, RUNNING, run_without
 from tests.kit.patience import PATIENCE_S
 from tests.kit.recordings import record
 from tests.kit.trading_samples import YES, market
@@ -237,3 +238,8 @@ def test_runs_of_other_code_under_the_same_name_are_told(
     assert "source of mine" in out
     assert main(["runs", "show", folders[0].run]) == 0
     assert "strategy mine: mine.py:Mine, sha256 aa" in capsys.readouterr().err
+
+
+def test_runs_are_shown_without_what_trades_and_replays(folders: list[RunFolder]) -> None:
+    for words in (["list"], ["show"], ["compare", folders[0].run, "latest"]):
+        assert "profit" in run_without([*PARSER, *FRAMES, *RUNNING], "runs", *words).casefold()
