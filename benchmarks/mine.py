@@ -1,10 +1,12 @@
 """What mining a day costs against the bare scan of the columns that it reads, by DuckDB.
 
-``python -m benchmarks.mine [--rows 2400000] [--rounds 5]``: a made-up day of merged files (``mined_days``), a tenth as
-many snapshot rows as changes; in turns, each a process of its own with two threads: the scan (the greatest of every
-column that mining reads), all statistics of the day with their scores, and the same again, as what was measured is
-remembered; last, once, from roll-ups of the hours. CPU time without start-up, the most resident memory of the process;
-medians. The digests of all files, which mining compares, are part of its time. 24,000,000 rows are a busy day.
+``python -m benchmarks.mine [--rows 2400000] [--rounds 5] [--listed]``: a made-up day of merged files (``mined_days``),
+a tenth as many snapshot rows as changes; in turns, each a process of its own with two threads: the scan (the greatest
+of every column that mining reads), all statistics of the day with their scores, and the same again, as what was
+measured is remembered; last, once, from roll-ups of the hours. ``--listed``: in turns with these, mining the same day
+with a listing that puts its instruments into exclusive events of ten, whose best prices are added up. CPU time without
+start-up, the most resident memory of the process; medians. The digests of all files, which mining compares, are part
+of its time. 24,000,000 rows are a busy day.
 """
 
 import argparse
@@ -20,7 +22,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.mined_days import DATE, VENUE, write_day
+from benchmarks.mined_days import DATE, VENUE, list_markets, unlist_markets, write_day
 
 TELL: Final = """
 status = dict(line.split(":", 1) for line in pathlib.Path("/proc/self/status").read_text().splitlines())
@@ -81,6 +83,7 @@ roll_up_day(pathlib.Path(sys.argv[1]), VenueName(sys.argv[2]), sys.argv[3])
     + TELL
 )
 _AGAIN: Final = "predsurv mine again"
+_LISTED: Final = "predsurv mine, with a listing"
 
 
 def forget(data: Path) -> None:
@@ -89,8 +92,18 @@ def forget(data: Path) -> None:
         shutil.rmtree(data / folder, ignore_errors=True)
 
 
-def main(rows: int, rounds: int) -> None:
-    """Write the day, run both in turns, print a table."""
+def cost_listed(data: Path) -> tuple[float, float]:
+    """Return what mining the day in ``data`` costs with a listing, which is removed again."""
+    forget(data)
+    list_markets(data)
+    try:
+        return cost(MINE, data)
+    finally:
+        unlist_markets(data)
+
+
+def main(rows: int, rounds: int, *, listed: bool) -> None:
+    """Write the day, run the contenders in turns, print a table."""
     console = Console()
     with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
         data = Path(name)
@@ -105,6 +118,8 @@ def main(rows: int, rounds: int) -> None:
             taken["DuckDB scan"].append(cost(_SCAN, data))
             taken["predsurv mine"].append(cost(MINE, data))
             taken[_AGAIN].append(cost(MINE, data))
+            if listed:
+                taken.setdefault(_LISTED, []).append(cost_listed(data))
         forget(data)
         taken["roll-ups of all hours"] = [cost(_ROLL_UP, data)]
         taken["predsurv mine from these"] = [cost(MINE, data)]
@@ -120,4 +135,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mine", description=__doc__)
     parser.add_argument("--rows", type=int, default=2_400_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--listed", action="store_true")
     main(**vars(parser.parse_args()))

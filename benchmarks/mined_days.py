@@ -6,11 +6,15 @@ from typing import Any, Final
 import polars as pl
 import pyarrow as pa
 
-from predsurv.core.ids import VenueName
+from predsurv.core.ids import EventId, InstrumentId, MarketId, VenueName
+from predsurv.core.market import FeeSchedule, Market, Outcome
+from predsurv.core.num import Price, Size
 from predsurv.store import manifest
 from predsurv.store.layout import NS_HOUR, Dataset, FileStamp, Layout, Partition
 from predsurv.store.schema import schema_of
 from predsurv.store.seal.parquet_writer import ParquetSink
+from predsurv.store.universe import universe_files
+from predsurv.store.universe_writer import UniverseWriter
 
 VENUE: Final = VenueName("bench")
 DATE: Final = "2026-11-20"
@@ -18,7 +22,10 @@ T0: Final = 1_795_132_800_000_000_000
 """Midnight of that date, ns UTC."""
 INSTRUMENTS: Final = 2_000
 LEVELS: Final = 10
+EVENT_MARKETS: Final = 10
 _ID_DIGITS: Final = 77  # as long as Polymarket's ids
+_MARKET_DIGITS: Final = 65
+_FEE: Final = FeeSchedule("polymarket", 40_000)
 
 
 def uniform(rows: int, seed: int) -> pl.Series:
@@ -43,7 +50,7 @@ def _named(moments: pl.DataFrame) -> pl.DataFrame:
     return moments.select(
         time.alias("ts_recv"),
         venue.alias("ts_venue"),
-        ("m" + pl.col("rank").cast(pl.String).str.zfill(65)).alias("market_id"),
+        ("m" + pl.col("rank").cast(pl.String).str.zfill(_MARKET_DIGITS)).alias("market_id"),
         name.alias("instrument_id"),
     )
 
@@ -118,6 +125,32 @@ def coverage() -> pl.DataFrame:
         pl.lit("live").alias("trades"),
         pl.lit("live").alias("lifecycle"),
     )
+
+
+def market(rank: int) -> Market:
+    """Return the market of an instrument, its first outcome, in an exclusive event of ``EVENT_MARKETS``."""
+    name = f"{rank:0{_ID_DIGITS}}"
+    return Market(
+        venue=VENUE, market_id=MarketId(f"m{rank:0{_MARKET_DIGITS}}"), event_id=EventId(f"e{rank // EVENT_MARKETS}"),
+        question=f"Question {rank}?",
+        outcomes=(Outcome(InstrumentId(name), "Yes"), Outcome(InstrumentId(f"n{name}"), "No")),
+        status="active", tick_size=Price(10_000), min_order_size=Size(1_000_000), fetched_at=T0, tradable=True,
+        mutually_exclusive=True, exhaustive=True, fee=_FEE,
+    )  # fmt: skip
+
+
+def list_markets(data: Path) -> None:
+    """Write the venue's list of that day, which has the markets of all instruments."""
+    with UniverseWriter(data, VENUE, T0) as universe:
+        for rank in range(INSTRUMENTS):
+            universe.write(market(rank))
+        universe.commit()
+
+
+def unlist_markets(data: Path) -> None:
+    """Remove what ``list_markets`` wrote."""
+    for path in universe_files(data, VENUE).values():
+        path.unlink()
 
 
 def _seal(data: Path, dataset: Dataset, hour: int | None, rows: pl.DataFrame) -> None:

@@ -57,6 +57,19 @@ def mine_books(
     trades: tuple[Buffer, ...],
     /,
 ) -> tuple[tuple[bytes, ...], ...] | None: ...
+def mine_outcomes(
+    begin: int,
+    rows: tuple[Buffer, ...],
+    trusted: tuple[Buffer, ...],
+    carry: tuple[Buffer, ...],
+    trusted_carry: tuple[Buffer, ...],
+    visits: tuple[Buffer, ...],
+    terms: tuple[Buffer, ...],
+    sets: tuple[Buffer, ...],
+    prices: tuple[Buffer, ...],
+    fees: tuple[Buffer, ...],
+    /,
+) -> tuple[bytes, ...] | None: ...
 
 class NativeChangeReader:
     def __init__(self, live: dict[str, InstrumentKey], epoch: int, /) -> None: ...

@@ -90,5 +90,6 @@ static inline double seconds(int64_t nanoseconds)
 
 PyObject *mine_changes(PyObject *module, PyObject *args);
 PyObject *mine_books(PyObject *module, PyObject *args);
+PyObject *mine_outcomes(PyObject *module, PyObject *args);
 
 #endif

@@ -15,12 +15,12 @@ from predsurv.mine.inputs import collector_filter, rows_in
 from predsurv.mine.listed import ListedInstruments, listed_instruments
 from predsurv.mine.lost_time import LostTime, lost_time
 from predsurv.mine.measures import books, moments, visits
-from predsurv.mine.measures.outcome_sums import NO_SETS, outcome_sums, with_mirrored
+from predsurv.mine.measures.outcome_sums import NO_SETS, with_mirrored
 from predsurv.mine.measures.totals import Totals
 from predsurv.mine.observation import observe
 from predsurv.mine.observed_day import WHOLE, DayPart, DayScope, observed_day, unplaced
 from predsurv.mine.recorded_days import MiningDay, require_coverage
-from predsurv.mine.set_hours import sets_by_hour
+from predsurv.mine.set_hours import add_up, sets_by_hour
 from predsurv.store import manifest
 from predsurv.store.layout import FOLDERS, NS_HOUR, Dataset, Layout
 from predsurv.store.manifest import SealedFile
@@ -181,7 +181,7 @@ def _measured(
             frames.setdefault(name, []).append(frame)
     measures = {name: pl.concat(each) for name, each in frames.items()}
     if best:
-        measures["outcomes"] = outcome_sums(pl.concat(best), carry, observed.visits, observed.sets, files.begin)
+        measures["outcomes"] = add_up(pl.concat(best), carry, observed.visits, observed.sets, files.begin)
     return HourMeasures(measures, pl.concat([part.carry for part in parts]))
 
 

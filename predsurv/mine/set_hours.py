@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
+from predsurv.core import native
 from predsurv.mine.hour_measures import NO_BOOKS
-from predsurv.mine.measures import moments
+from predsurv.mine.measures import compiled, moments
 from predsurv.mine.measures.outcome_sums import best_carried, outcome_sums
 from predsurv.mine.observed_day import DayScope
 from predsurv.store.layout import NS_HOUR, Layout
 from predsurv.store.read.verify_digests import check_listed
+
+add_up: Final = outcome_sums if native.speedups is None else compiled.outcome_measures
+"""Adds up the best prices of an hour, as ``outcome_sums`` says."""
 
 
 def sets_by_hour(scope: DayScope, snapshots: Mapping[int, Sequence[Path]]) -> Iterator[pl.DataFrame]:
@@ -24,5 +29,5 @@ def sets_by_hour(scope: DayScope, snapshots: Mapping[int, Sequence[Path]]) -> It
         check_listed(Layout(scope.day.data_dir), files, scope.sealed)
         visits = moments.visits_within(scope.every_visit.lazy(), begin).collect()
         rows = sets.rows_of(reader.best(files), begin)
-        yield outcome_sums(rows, carry, visits, sets, begin)
+        yield add_up(rows, carry, visits, sets, begin)
         carry = best_carried(rows, carry, visits)

@@ -9,7 +9,7 @@ from predsurv.core import native
 from predsurv.core.market import NO_FEE, FeeSchedule
 from predsurv.mine.figures import figures
 from predsurv.mine.hour_measures import NO_BOOKS, HourRows, ObservedHour, measure_hour
-from predsurv.mine.measures import intervals, moments, visits
+from predsurv.mine.measures import compiled, intervals, moments, visits
 from predsurv.mine.measures.coded_rows import CodedRows
 from predsurv.mine.measures.outcome_sums import CodedSets, best_carried, outcome_sums
 from predsurv.mine.measures.totals import Totals
@@ -80,14 +80,15 @@ def summed(tape: OutcomeTape, *, by_c: bool = native.speedups is not None) -> li
     coded = covered.with_columns(pl.col("instrument_id").str.strip_prefix("leg").cast(pl.UInt32).alias("code"))
     begun = visits.numbered(coded.drop("instrument_id"))
     totals, carry, lean, sets = Totals("code"), NO_BOOKS, NO_BOOKS, coded_sets(tape)
+    add_up = compiled.outcome_measures if by_c else outcome_sums
     for hour in range(2):
         begin = T0 + hour * HOUR
         within = moments.visits_within(begun.lazy(), begin).collect()
         each = [snapshots(leg.tape, hour, code) for code, leg in enumerate(tape.legs)]
         books = CodedRows.of(pl.concat(each))
         rows = sets.rows_of(books, begin)
-        found = outcome_sums(rows, carry, within, sets, begin)
-        assert found.equals(outcome_sums(rows, lean, within, sets, begin))
+        found = add_up(rows, carry, within, sets, begin)
+        assert found.equals(add_up(rows, lean, within, sets, begin))
         totals.add({"outcomes": found})
         lean = best_carried(rows, lean, within)
         nothing = ObservedHour(within, _NO_TRADES, pl.DataFrame(schema={"code": pl.UInt32}))

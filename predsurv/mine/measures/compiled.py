@@ -1,4 +1,5 @@
-"""The measures of an hour by the compiled module: what ``updates``, ``books`` and ``paths`` say, in one pass.
+"""The measures of an hour by the compiled module: what ``updates``, ``books`` and ``paths`` say, in one pass,
+and ``outcome_sums``.
 
 Rows of an hour come sorted by instrument and time, so that everything that is measured of an instrument can be
 measured while its rows are at hand. The functions in Python are the specification: they give the same frames, but for
@@ -13,9 +14,11 @@ import pyarrow as pa
 
 from predsurv.core import native
 from predsurv.core.errors import BrokenInvariant
+from predsurv.core.ids import OrderSide
 from predsurv.mine.measures.books import TRADED_USD, WEIGHTED
 from predsurv.mine.measures.coded_rows import CodedRows
 from predsurv.mine.measures.moments import instant
+from predsurv.mine.measures.outcome_sums import OUTCOME_SUMS, CodedSets, best_before, fee_of_sets, told
 from predsurv.mine.measures.trading import HORIZONS_S
 from predsurv.store.schema import level_columns
 
@@ -26,11 +29,15 @@ _PLACES: Final = ("at", "code", *_FLAGS, *WEIGHTED, "bid", "ask", "micro")
 _INTEGERS: Final = frozenset(
     {"at", "code", "visit", "changed_at", "updates", "aged", "late", "bucket", "count"}
     | {"spread_micros", "jumps", "samples", "imagined", "filled", *_FLAGS}
+    | {"set", "excursions", "excursions_net"}
 )
-_TYPES: Final = {"code": pl.UInt32(), "visit": pl.UInt32(), "bucket": pl.Int16()} | dict.fromkeys(_FLAGS, pl.Boolean())
+_TYPES: Final = (
+    dict.fromkeys(("code", "visit", "set"), pl.UInt32()) | {"bucket": pl.Int16()} | dict.fromkeys(_FLAGS, pl.Boolean())
+)
 _COSTS: Final = tuple(f"cost_{usd}_known_s" for usd in TRADED_USD)
 _PATHS: Final = tuple(f"{name}_{when}" for name in ("mid", "micro") for when in ("open", "high", "low", "close"))
 _GAINS: Final = (*(f"markout_{horizon}s" for horizon in HORIZONS_S), "effective")
+_SETS: Final = ("set", *OUTCOME_SUMS[:-1])  # Python adds the number of outcomes
 _HISTOGRAM: Final = ("code", "bucket", "count")
 _TABLES: Final = {
     "books": (
@@ -114,6 +121,46 @@ def book_measures(
     frames["prices"] = frames["prices"].with_columns(_unknown())
     kept = frames.pop("carry")
     return BookMeasures(frames, kept.with_columns(_unknown()).select(carry.columns))
+
+
+def outcome_measures(
+    rows: pl.DataFrame, carry: pl.DataFrame, visits: pl.DataFrame, scope: CodedSets, begin: int
+) -> pl.DataFrame:
+    """Return what ``outcome_sums`` makes of the best prices ``rows`` in the hour from ``begin`` on."""
+    module = _module()
+    before = best_before(carry)
+    prices = pl.concat([frame[side] for frame in (rows, before) for side in ("bid", "ask")]).drop_nulls().unique()
+    terms, sets = scope.terms.sort("set"), scope.sets.sort("set")
+
+    def measure(rows: pl.DataFrame, before: pl.DataFrame) -> Any:
+        return module.mine_outcomes(
+            begin,
+            tuple(_integers(rows[name]) for name in ("code", "at", "bid", "ask")),
+            (_flags(rows["trusted"]),),
+            tuple(_integers(before[name]) for name in ("code", "bid", "ask")),
+            (_flags(before["trusted"]),),
+            _visits(visits),
+            tuple(_integers(terms[name]) for name in ("set", "code", "since", "until", "fee")),
+            tuple(_integers(sets[name]) for name in ("set", "legs", "exhaustive")),
+            (_integers(prices),),
+            _fees(prices, scope),
+        )
+
+    made = measure(rows, before)
+    if made is None:
+        made = measure(rows.sort("code", "at", maintain_order=True), before.sort("code", maintain_order=True))
+    return told(_frame(_SETS, made), scope)
+
+
+def _fees(prices: pl.Series, scope: CodedSets) -> tuple[Any, ...]:
+    """Return what sellers and what buyers pay at ``prices`` by each schedule of ``scope``."""
+    sides: tuple[OrderSide, ...] = ("sell", "buy")
+    return tuple(
+        _integers(
+            pl.Series([fee_of_sets(each, price, side) for each in scope.schedules for price in prices], dtype=pl.Int64)
+        )
+        for side in sides
+    )
 
 
 def _module() -> Any:

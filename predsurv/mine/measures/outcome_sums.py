@@ -104,7 +104,12 @@ def outcome_sums(
     found = _sums(states.lazy())
     for suffix in ("", "_net"):
         found = found.join(_stretches(states.lazy(), suffix), on="set", how="left", maintain_order="left")
-    summed = found.join(
+    return told(found.collect(), scope)
+
+
+def told(found: pl.DataFrame, scope: CodedSets) -> pl.DataFrame:
+    """Return what was ``found`` of each observed ``set``, for each instrument (``code``) that tells of one of them."""
+    summed = found.lazy().join(
         scope.sets.lazy().select("set", pl.col("legs").alias("legs_high")), on="set", maintain_order="left"
     )
     return (
@@ -152,8 +157,12 @@ def _prices(names: Sequence[str]) -> tuple[pl.Expr, ...]:
 
 def _with_carry(rows: pl.DataFrame, carry: pl.DataFrame) -> pl.DataFrame:
     """Return ``rows`` with the books of the hour before, there from −1 on, so that what they were then is known."""
-    before = carry.select("code", pl.lit(-1, pl.Int64).alias("at"), "trusted", *_prices(("bid", "ask")))
-    return pl.concat([before, rows])
+    return pl.concat([best_before(carry), rows])
+
+
+def best_before(carry: pl.DataFrame) -> pl.DataFrame:
+    """Return the best prices of ``carry`` as ``rows_of`` gives them, with −1 for ``at``."""
+    return carry.select("code", pl.lit(-1, pl.Int64).alias("at"), "trusted", *_prices(("bid", "ask")))
 
 
 def _in_visits(rows: pl.LazyFrame, visits: pl.LazyFrame) -> pl.LazyFrame:
@@ -196,14 +205,15 @@ def _with_fees(legs: pl.DataFrame, schedules: Sequence[FeeSchedule]) -> pl.DataF
     """Return ``legs`` with ``bid_fee`` and ``ask_fee`` of ``FEE_SETS`` shares, micros."""
     for name, side in (("bid", "sell"), ("ask", "buy")):
         pairs = legs.select("fee", name).drop_nulls().unique()
-        fees = [_fee(schedules[fee], price, side) for fee, price in pairs.iter_rows()]
+        fees = [fee_of_sets(schedules[fee], price, side) for fee, price in pairs.iter_rows()]
         table = pairs.with_columns(pl.Series(f"{name}_fee", fees, pl.Int64))
         legs = legs.join(table, on=["fee", name], how="left", maintain_order="left")
     return legs
 
 
 @lru_cache(1 << 16)
-def _fee(schedule: FeeSchedule, price: int, side: OrderSide) -> int:
+def fee_of_sets(schedule: FeeSchedule, price: int, side: OrderSide) -> int:
+    """Return the taker's fee (micros) for ``FEE_SETS`` shares at ``price`` (micros); 0 for what no share can cost."""
     return taker_fee(schedule, Price(price), Size(FEE_SETS * MICROS), side) if 0 < price < MICROS else 0
 
 
