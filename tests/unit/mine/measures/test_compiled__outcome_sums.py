@@ -64,21 +64,21 @@ def same(specified: pl.DataFrame, found: pl.DataFrame) -> None:
         assert left == tuple(pytest.approx(each, rel=1e-12, abs=0) for each in right)
 
 
-@given(tapes=st.lists(sets(), min_size=1, max_size=3), ordered=st.booleans())
-def test_both_implementations_add_up_the_same(tapes: list[OutcomeTape], ordered: bool) -> None:
+@given(tapes=st.lists(sets(), min_size=1, max_size=3), order=st.sampled_from(["sorted", "two files", "backwards"]))
+def test_both_implementations_add_up_the_same(tapes: list[OutcomeTape], order: str) -> None:
     legs, scope = coded(tapes)
-    given_scope = scope if ordered else scope._replace(sets=scope.sets.reverse(), terms=scope.terms.reverse())
+    given_scope = scope if order == "sorted" else scope._replace(sets=scope.sets.reverse(), terms=scope.terms.reverse())
     carry = NO_BOOKS
     for hour in (0, 1):
         begin = T0 + hour * HOUR
         observed = within(legs, begin)
         every = pl.concat([snapshots(leg.tape, hour, code) for code, leg in legs.items()])
         rows = scope.rows_of(CodedRows.of(every), begin)
+        if order == "two files":  # that follow one another
+            rows, carry = pl.concat([rows.gather_every(2), rows.gather_every(2, 1)]), carry.reverse()
+        elif order == "backwards":
+            rows = rows.reverse().sort("code", maintain_order=True)
         specified = outcome_sums(rows, carry, observed, scope, begin)
-        if not ordered:  # as two files have them that follow one another
-            first = rows.gather_every(2)
-            rows, carry = pl.concat([first, rows.gather_every(2, 1)]), carry.reverse()
-            specified = outcome_sums(rows, carry, observed, scope, begin)
         same(specified, compiled.outcome_measures(rows, carry, observed, given_scope, begin))
         carry = best_carried(rows, carry, observed)
 
