@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 from predsurv.core.ids import VenueName
 from predsurv.core.market import Market
 from predsurv.mapping.comovement import Comovement, Mids, comovement
-from predsurv.mine.mid_lines import minute_mids
 from predsurv.mine.recorded_days import MiningDay, recorded_days
 from predsurv.store.layout import is_date
 from predsurv.store.read.verify_digests import retry_if_replaced
@@ -67,6 +66,8 @@ def _instruments(pairs: Iterable[ComparedMarkets]) -> Mapping[VenueName, list[st
 
 def _mids(data_dir: Path, venue: VenueName, dates: Sequence[str], names: Sequence[str]) -> dict[str, Mids]:
     """Return the mids of instruments minute by minute over the days of ``dates``, one after another."""
+    from predsurv.mine.mid_lines import minute_mids  # polars, which takes as long to import as a queue to show
+
     found: dict[str, list[float | None]] = {}
     for number, date in enumerate(dates):
         day = MiningDay(data_dir, venue, date)

@@ -11,6 +11,7 @@ from predsurv.cli.app import main
 from predsurv.config.mapping_decisions import read_rejected
 from predsurv.config.mappings import read_mappings
 from predsurv.core.market import Market
+from tests.kit.lean_runs import FRAMES, PARSER, RUNNING, run_without
 from tests.kit.mapping_pairs import rows, write_pairs
 from tests.kit.mapping_universes import markets, write_universe
 
@@ -54,6 +55,7 @@ def test_a_build_queues_true_pairs_and_no_vetoed_one(
     assert same <= true
     assert not [row for row in queue if row["relation"] == "different"]
     assert asked(capsys, "list", "--top", "10000") == queue
+    assert "pairs" in run_without([*PARSER, *FRAMES, *RUNNING], "map", "list").casefold()
 
 
 def test_without_lists_or_queue_the_next_step_is_named(
