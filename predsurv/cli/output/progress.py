@@ -5,11 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from rich.console import Group
-from rich.live import Live
-from rich.spinner import Spinner
-from rich.text import Text
-
 from predsurv.cli.output.render import console
 from predsurv.core.text import sanitise
 
@@ -25,6 +20,12 @@ def progress_line() -> Iterator[Update]:
     if not sys.stderr.isatty():
         yield lambda _: None
         return
+    # Only a terminal needs these, which take a tenth of the time of a small table to import.
+    from rich.console import Group
+    from rich.live import Live
+    from rich.spinner import Spinner
+    from rich.text import Text
+
     lines: dict[str, str] = {}
     with Live(console=console(sys.stderr), transient=True, refresh_per_second=REFRESHES_PER_SECOND) as live:
 

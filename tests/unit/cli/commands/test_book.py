@@ -30,6 +30,7 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         delta("ask", 55, 7, ONE + 10 * S),
         delta("bid", 56, 7, ONE + 20 * S),
         delta("bid", 56, 0, ONE + 30 * S),
+        BookSnapshot(YES, ONE + 50 * S, None, 1, None, levels((40, 100)), ()),
         covered(YES, ONE, ONE + 60 * S),
         BookSnapshot(gone, ONE, None, 1, None, levels((10, 1)), levels((20, 1))),
         covered(gone, ONE, ONE + 5 * S),
@@ -85,6 +86,13 @@ def test_a_book_that_cannot_be_relied_on_says_why(
 ) -> None:
     (book,) = told(capsys, *arguments)["book"]
     assert (book["trusted"], book["why_not"]) == ("NO", why)
+
+
+def test_a_book_with_one_side_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["book", "m", "--at", f"{AT}55"]) == 0
+    assert "a side of it is empty" in capsys.readouterr().out
+    (book,) = told(capsys, "m", "--at", f"{AT}55")["book"]
+    assert (book["trusted"], book["mid"], book["spread"]) == ("yes", None, None)
 
 
 def test_levels_beyond_those_shown_are_told(capsys: pytest.CaptureFixture[str]) -> None:
