@@ -152,7 +152,7 @@ def test_a_whole_recording_is_verified_before_and_after_compaction(
     assert "none: all 12 files are as they were sealed" in capsys.readouterr().out
     (merged,) = rows(capsys, "compact", "mock", "2023-11-15")["compact"]
     assert (merged["hours"], merged["files"], merged["merged"]) == (3, 12, 5)
-    assert [len(data_files(recorded, dataset)) for dataset in FOLDERS] == [2, 2, 0, 1, 0]
+    assert [len(data_files(recorded, dataset)) for dataset in FOLDERS] == [2, 2, 0, 1, 0, 0]
     assert main(["verify", "--deep"]) == 0
     assert "none: all 5 files are as they were sealed" in capsys.readouterr().out
     assert rows(capsys, "compact")["compact"] == []
@@ -213,11 +213,11 @@ def test_what_was_verified_is_told_to_programs_and_people(recorded: Layout, caps
     paths = data_files(recorded, "deltas")
     assert (deltas["files"], deltas["bytes"]) == (len(paths), sum(path.stat().st_size for path in paths))
     assert deltas["rows"] == sum(len(pl.read_parquet(path, hive_partitioning=False)) for path in paths)
-    assert deltas["checks"] == "manifest digest rows gap coverage tiling fold sequence snapshot"
+    assert deltas["checks"] == "manifest digest rows gap coverage tiling rotation fold sequence snapshot"
     assert told["findings"] == []
     assert main(["verify"]) == 0
     shown = capsys.readouterr().out
-    assert "checks: manifest, digest, rows, gap, coverage, tiling; with --deep the books are added up too" in shown
+    assert "checks: manifest, digest, rows, gap, coverage, tiling, rotation; with --deep the books are added up too" in shown
     assert "tile" not in shown
 
 

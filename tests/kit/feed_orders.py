@@ -10,8 +10,11 @@ from predsurv.state.view import View
 TAKE_EVERY = 15
 """Offers heard of between two orders that take."""
 REST_EVERY = 20
-RESTS_FOR = 1_000_000_000
-"""How long (ns) an order rests before it is cancelled."""
+RESTS_FOR = 60
+"""How many offers are heard of between the first one after an order was placed and its cancel.
+
+Counted, not timed: the time at which an order was approved also follows from the answers that came before it.
+"""
 _CLIP = Size(10 * MICROS)
 _LOWEST = Price(10_000)
 
@@ -25,6 +28,7 @@ class FeedOrders(predsurv.Strategy):
     def __init__(self, params: object = None, **values: object) -> None:
         super().__init__(params, **values)
         self.heard = 0
+        self.first_seen: dict[ClientOrderId, int] = {}
         self.cancelled: set[ClientOrderId] = set()
 
     def on_event(self, event: Event, view: View) -> tuple[Decision, ...]:
@@ -45,10 +49,13 @@ class FeedOrders(predsurv.Strategy):
 
     def _cancel(self, view: View) -> tuple[Decision, ...]:
         """Cancel what has rested long enough where trading goes on; where it does not, the venue ends orders itself."""
+        resting = [each for each in view.open_orders(self.name) if each.tif == "gtc"]
+        for each in resting:
+            self.first_seen.setdefault(each.client_order_id, self.heard)
         old = [
             each.client_order_id
-            for each in view.open_orders(self.name)
-            if each.tif == "gtc" and each.submitted + RESTS_FOR <= view.now and _is_active(each.key, view)
+            for each in resting
+            if self.first_seen[each.client_order_id] + RESTS_FOR <= self.heard and _is_active(each.key, view)
         ]
         wanted = [each for each in old if each not in self.cancelled]
         self.cancelled.update(wanted)
