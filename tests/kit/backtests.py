@@ -33,7 +33,7 @@ from tests.kit.trading_samples import S, V, levels
 
 MIDNIGHT = 1_800_000_000_000_000_000 // NS_DAY * NS_DAY
 TAKER = StrategyName("taker")
-WAYS: Final = 1 if speedups is None else 2
+WAYS: Final = 1 if speedups is None else 3
 """How often ``backtest`` runs a strategy."""
 
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from predsurv.core.events import Fill
-from predsurv.core.orders import Command
+from predsurv.core.events import Fill, OrderCancelled, OrderRejected
+from predsurv.core.ids import ClientOrderId
+from predsurv.core.orders import CancelOrder, Command
 from predsurv.trade.engine_parts import cache_of, configured_strategies, open_engine
 from predsurv.trade.journal import AccountUpdated, CommandSent, Entry, OrderJournal, RestoredState, RunStarted
 from predsurv.trade.pipeline import EventPipeline, RunComponents
@@ -90,10 +91,40 @@ def trade_live(venue: str, folder: Path, strategy: str, duration: str, *simulato
 
 
 class Traded(NamedTuple):
-    """The commands of a run's strategies, in their order, and how many fills it heard of."""
+    """The commands of a run's strategies, in their order, how many fills it heard of, and which orders it heard end."""
 
     commands: tuple[Command, ...]
     fills: int
+    ended: frozenset[ClientOrderId]
+
+
+class Compared(NamedTuple):
+    """The commands of two runs, less cancels of orders that had ended by themselves in the other one."""
+
+    live: tuple[Command, ...]
+    paper: tuple[Command, ...]
+    left_out: int
+
+
+def compared(live: Traded, paper: Traded) -> Compared:
+    """Return what has to be the same of a live run and of paper trading on its feed.
+
+    An order that the venue ended (its market was paused, the price fell that far) is cancelled no more there. Which
+    ones it ends depends on when they reach it; each such cancel has to be of an order that the other run heard end.
+    """
+    in_live, on_paper = _cancelled(live), _cancelled(paper)
+    excused = ((on_paper - in_live) & live.ended) | ((in_live - on_paper) & paper.ended)
+
+    def rest(run: Traded) -> tuple[Command, ...]:
+        return tuple(
+            each for each in run.commands if not (isinstance(each, CancelOrder) and each.client_order_id in excused)
+        )
+
+    return Compared(rest(live), rest(paper), len(excused))
+
+
+def _cancelled(run: Traded) -> frozenset[ClientOrderId]:
+    return frozenset(each.client_order_id for each in run.commands if isinstance(each, CancelOrder))
 
 
 def traded_live(run: RunFolder) -> Traded:
@@ -161,5 +192,7 @@ def _traded(entries: list[Entry]) -> Traded:
     What the engine cancels by itself, at the end of a run, is no decision of a strategy.
     """
     sent = [each.decision for each in entries if isinstance(each, CommandSent)]
-    fills = [each for each in entries if isinstance(each, AccountUpdated) and isinstance(each.event, Fill)]
-    return Traded(tuple(each.approved.command for each in sent if each.intent is not None), len(fills))
+    told = [each.event for each in entries if isinstance(each, AccountUpdated)]
+    ended = frozenset(each.client_order_id for each in told if isinstance(each, Fill | OrderCancelled | OrderRejected))
+    commands = tuple(each.approved.command for each in sent if each.intent is not None)
+    return Traded(commands, sum(isinstance(each, Fill) for each in told), ended)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from predsurv.trade.replay_run import replay_run
 from tests.kit import feed_orders
-from tests.kit.live_parity import trade_live, traded_live, traded_on_paper
+from tests.kit.live_parity import compared, trade_live, traded_live, traded_on_paper
 
 FEED_ORDERS = f"{feed_orders.__file__}:FeedOrders"
 MARKETS = ("--markets", "40", "--rate", "400")
@@ -34,8 +34,12 @@ def replayed(venue: str, strategy: str, duration: str, seed: int) -> bool:
             said.append(str(report.difference)[:400])
         if strategy == FEED_ORDERS:
             paper = asyncio.run(traded_on_paper(run))
-            agree = paper.commands == live.commands
-            said.append(f"paper: {'the same' if agree else 'OTHER'} commands, {paper.fills} fills")
+            both = compared(live, paper)
+            agree = both.paper == both.live
+            said.append(
+                f"paper: {'the same' if agree else 'OTHER'} commands, less {both.left_out} cancels of orders that had "
+                f"ended by themselves, {paper.fills} fills"
+            )
             same = same and agree
         print(f"{venue}, seed {seed}, {strategy.rpartition(':')[2]}: {'; '.join(said)}", flush=True)
     return same

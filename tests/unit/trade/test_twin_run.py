@@ -8,13 +8,13 @@ from msgspec.structs import replace
 
 from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.events import Fill, MarketResolved
-from predsurv.core.ids import MarketId
+from predsurv.core.ids import InstrumentKey, MarketId
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import PlaceOrder
 from predsurv.core.reconciliation import CashCorrected, PositionCorrected, TradingHeld
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.step import EngineNote
-from predsurv.trade.journal import CommandSent, EngineNoted, OrderJournal, RunStarted
+from predsurv.trade.journal import AccountUpdated, CommandSent, EngineNoted, OrderJournal, RunStarted
 from predsurv.trade.runs.beside import read_twin
 from predsurv.trade.runs.folder import RunFolder
 from predsurv.trade.runs.frames import FrameWriter, read_frames
@@ -77,16 +77,24 @@ async def test_it_stops_where_the_live_engine_stopped_itself(tmp_path: Path, mon
         assert not orders(await run_twin(world.config.data_dir, folder))
 
 
+def _filled(twin: RunFolder) -> InstrumentKey:
+    """Return the instrument that the twin bought."""
+    with closing(OrderJournal(twin.file(JOURNAL_FILE), readonly=True)) as journal:
+        told = [each.event for each in journal.entries() if isinstance(each, AccountUpdated)]
+    return next(each.key for each in told if isinstance(each, Fill))
+
+
 async def test_what_only_the_comparison_told_of_settlements_pays_the_twin_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with live_world(tmp_path) as world:
         folder = await traded(world, monkeypatch)
-        plain = (await run_twin(world.config.data_dir, folder)).results()
+        twin = await run_twin(world.config.data_dir, folder)
+        plain, bought = twin.results(), _filled(twin)
         given = list(read_frames(folder.file(EVENTS_FILE), RunInput))
-        bought = orders(folder)[0].key
         ends = max(each.events[-1].ts_recv for each in given if isinstance(each, MarketBatch) and each.events)
-        paid = MarketResolved(bought.venue, bought.market_id, ends, None, ((bought.instrument_id, Price(MICROS)),))
+        later = ends + 10**10  # when what was simulated has been filled as well
+        paid = MarketResolved(bought.venue, bought.market_id, later, None, ((bought.instrument_id, Price(MICROS)),))
         writer = FrameWriter(folder.file(EVENTS_FILE))
         for each in (*given, BrokerAnswer(paid)):
             writer.append(each)
