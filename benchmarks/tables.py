@@ -2,11 +2,13 @@
 
 ``python -m benchmarks.tables [--rounds N] [--python PYTHON]``: makes the folder with ``predsurv demo``, then runs each
 command once per round, one after another, and tells the best and the median of each. ``--python``: an interpreter with
-another build.
+another build. Sources are compiled before, and stay so, as on the machine of whoever used the program once before:
+``PYTHONDONTWRITEBYTECODE`` in the environment would have every command compile all that it imports.
 """
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -53,7 +55,8 @@ def cpu_seconds(python: str, *words: str) -> float:
 
 def _output(python: str, *words: str) -> bytes:
     command = [python, "-m", "predsurv", *words]
-    return subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S).stdout
+    compiled = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S, env=compiled).stdout
 
 
 def main(python: str, rounds: int) -> None:
@@ -63,6 +66,8 @@ def main(python: str, rounds: int) -> None:
         config = Path(folder) / "demo.toml"
         chosen = commands(python, config)
         taken: dict[tuple[str, ...], list[float]] = {words: [] for words in chosen}
+        for words in chosen:
+            _output(python, *words, "--config", str(config))  # compiles what is not compiled yet
         for _ in range(rounds):
             for words in chosen:
                 taken[words].append(cpu_seconds(python, *words, "--config", str(config)))

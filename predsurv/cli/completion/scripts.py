@@ -24,14 +24,16 @@ _ZSH: Final = """\
 #compdef predsurv
 # Completion of predsurv for zsh; written by 'predsurv completion'.
 _predsurv() {
-    local line
+    local line word help
     local -a described
     for line in "${(@f)$(predsurv __complete zsh "${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
         if [[ $line == :files ]]; then
             _files
             return
         fi
-        [[ -n $line ]] && described+=("${${line%%$'\\t'*}//:/\\\\:}:${line#*$'\\t'}")
+        [[ -n $line ]] || continue
+        word=${${line%%$'\\t'*}//:/\\\\:} help=${line#*$'\\t'}
+        described+=("$word${help:+:$help}")
     done
     _describe -V predsurv described
 }
