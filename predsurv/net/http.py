@@ -4,6 +4,7 @@ The only module that uses httpx, and the only one that decides what may be sent 
 """
 
 import asyncio
+import socket
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
@@ -29,6 +30,12 @@ from predsurv.ports import Clock
 _NS: Final = 1_000_000_000
 _DEFAULT_HOLD: Final = _NS
 """How long all requests wait after a 429 without ``Retry-After``."""
+UNACKNOWLEDGED_MAX: Final = 3 * _NS
+"""How long (ns) the network may keep what was sent until the server's machine has it.
+
+Beyond it the system gives the connection up. By default it would go on for a quarter of an hour, even once we have
+closed it, and an order would arrive long after its time-out.
+"""
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
@@ -93,11 +100,10 @@ class Http:
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._reads_only = False
         self._client = httpx.AsyncClient(
-            transport=transport,
+            transport=_transport(limits) if transport is None else transport,
             trust_env=False,
             follow_redirects=False,
             timeout=httpx.Timeout(limits.read_timeout / _NS, connect=limits.connect_timeout / _NS),
-            limits=httpx.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency),
             headers={
                 "User-Agent": f"predsurv/{__version__}",
                 "Accept": "application/json",
@@ -225,6 +231,14 @@ class Http:
             await response.aclose()
             self._client.cookies.clear()
         return HttpReply(response.status_code, response.headers, body)
+
+
+def _transport(limits: HttpLimits) -> httpx.AsyncHTTPTransport:
+    """Return connections of which each gives up what does not arrive, where the system knows how to (Linux)."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    given = [] if option is None else [(socket.IPPROTO_TCP, option, UNACKNOWLEDGED_MAX // 1_000_000)]
+    pool = httpx.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency)
+    return httpx.AsyncHTTPTransport(trust_env=False, limits=pool, socket_options=given)
 
 
 def _query(params: Params | None) -> httpx.QueryParams | None:

@@ -89,8 +89,11 @@ class KillTally:
 class Lane:
     """One venue, one account, one journal, and the traders that are killed one after the other."""
 
-    def __init__(self, venue: WatchedVenue, folder: Path, tally: KillTally, seed: int) -> None:
+    def __init__(
+        self, venue: WatchedVenue, folder: Path, tally: KillTally, seed: int, scanning: asyncio.Lock | None = None
+    ) -> None:
         self._venue, self._folder, self._tally = venue, folder, tally
+        self._scanning = scanning or asyncio.Lock()
         self._rand, self._context = random.Random(seed), forking()
         self._corrections, self._is_missed = 0, False
 
@@ -98,8 +101,9 @@ class Lane:
         """Kill a trader at each point in turn, then let one end in good order."""
         await self._venue.start()
         try:
-            with mock.patch.dict(os.environ, self._venue.environ):
-                await scan(live_config(self._folder, self._venue.environ), self._venue.name)
+            async with self._scanning:  # the environment is that of the whole process
+                with mock.patch.dict(os.environ, self._venue.environ):
+                    await scan(live_config(self._folder, self._venue.environ), self._venue.name)
             for point in (*points, None):
                 await self._cycle(point)
         finally:
@@ -259,10 +263,16 @@ def _kill(trader: Any) -> None:
             os.kill(trader.pid, signal.SIGKILL)
 
 
-async def killed(name: str, folder: Path, plan: Sequence[KillPoint], seed: int) -> KillTally:
-    """Kill traders at the points of ``plan``, one after the other, on a venue with an account of its own."""
+async def killed(
+    name: str, folder: Path, plan: Sequence[KillPoint], seed: int, scanning: asyncio.Lock | None = None
+) -> KillTally:
+    """Kill traders at the points of ``plan``, one after the other, on a venue with an account of its own.
+
+    ``scanning`` is shared by all that are killed side by side in one process.
+    """
     tally = KillTally()
-    await Lane(watched(name, folder, markets=60, rate=200, seed=7 + seed % 5), folder, tally, seed).run(plan)
+    venue = watched(name, folder, markets=60, rate=200, seed=7 + seed % 5)
+    await Lane(venue, folder, tally, seed, scanning).run(plan)
     return tally
 
 

@@ -50,11 +50,15 @@ Answer = Callable[[], ServerResponse | None]
 
 
 class Witness(Struct):
-    """Every private request so far. ``on_arrival`` may answer one itself, ``on_answer`` may change what is answered."""
+    """Every private request so far. ``on_arrival`` may answer one itself, ``on_answer`` may change what is answered.
+
+    ``late_s``: an order is dropped as if it had not arrived, and carried out so many seconds later; 0 for none.
+    """
 
     requests: list[PrivateRequest] = field(default_factory=list)
     on_arrival: Callable[[PrivateRequest], ServerResponse | None] = lambda _: None
     on_answer: Callable[[PrivateRequest, ServerResponse], ServerResponse] = lambda _, response: response
+    late_s: float = 0
 
     def pass_on(self, what: str, request: ServerRequest, answer: Answer) -> ServerResponse | None:
         """Write a request down, and have it answered."""
@@ -63,6 +67,9 @@ class Witness(Struct):
         instead = self.on_arrival(seen)
         if instead is not None:
             return instead
+        if self.late_s and what == "place":
+            asyncio.get_running_loop().call_later(self.late_s, answer)
+            return ServerResponse(500, reset=True)
         response = answer()
         return None if response is None else self.on_answer(seen, response)
 

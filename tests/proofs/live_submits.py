@@ -26,15 +26,19 @@ from tests.kit.trader_kills import made_dir, unequal
 from tests.kit.watched_venues import WatchedVenue, ordered_unread, watched
 
 RESOLVED_WITHIN_S: Final = 15.0
+LATE: Final = "late"
+"""Orders are dropped as if they had not arrived, and carried out ``LATE_S`` later: long after they were given up."""
+LATE_S: Final = 7.0
 MS: Final = 1_000_000
 FAULTS: Final[Mapping[str, Sequence[str]]] = {
     "polymarket": (
         *("orderlost", "orderreset", "order500", "order500done", "order429", "order425", "orderslow", "orderdelayed"),
         *("cancelonly", "postonly", "disabled", "tradefail", "userdrop", "userfreeze", "userduplicate", "rest500"),
+        LATE,
     ),
     "kalshi": (
         *("orderlost", "orderreset", "order500", "order500done", "order429", "order408", "orderslow", "orderblank"),
-        *("drop", "freeze", "duplicate", "rest500", "rest429", "restcut"),
+        *("drop", "freeze", "duplicate", "rest500", "rest429", "restcut", LATE),
     ),
 }
 """What goes wrong, one after the other; those that halt trading for good (401, 403) are left out."""
@@ -113,10 +117,16 @@ async def _trouble(venue: WatchedVenue, seen: Resolutions, rand: random.Random) 
     while True:
         await asyncio.sleep(rand.uniform(0.2, 1.5))
         kind, lasts = rand.choice(kinds), rand.randrange(200, 2_000) * MS
-        venue.inject(kind, lasts)
+        if kind == LATE:
+            venue.witness.late_s = LATE_S
+        else:
+            venue.inject(kind, lasts)
         if kind in READS:
             seen.silent_until = SystemClock().monotonic() + lasts
-        await asyncio.sleep(lasts / 1e9)
+        try:
+            await asyncio.sleep(lasts / 1e9)
+        finally:
+            venue.witness.late_s = 0
 
 
 def judged(venue: WatchedVenue, entries: Sequence[Entry], seen: Resolutions) -> list[str]:

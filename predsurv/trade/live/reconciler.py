@@ -23,8 +23,9 @@ CONFIRM_AFTER: Final = 1_000_000_000
 """A difference counts when a second reading, this much (ns) later, has it too."""
 READINGS_MAX: Final = 5
 """Most readings of one comparison: while trades come in, every one differs in something else."""
-RESOLVE_TRIES: Final = 30
-"""Most times that orders of an earlier run are asked for before a run begins, a second between."""
+RESOLVE_EVERY: Final = 250_000_000
+RESOLVE_TRIES: Final = 120
+"""Most times that orders of an earlier run are asked for before a run begins, ``RESOLVE_EVERY`` (ns) between."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Reconciler:
             await self._broker.requests.ask()
             if not asked:
                 return
-            await self._clock.sleep(CONFIRM_AFTER)
+            await self._clock.sleep(RESOLVE_EVERY)
         raise TransientError(
             f"{self._venue} does not say what became of {len(asked)} orders of an earlier run; nothing was sent; "
             "try later"

@@ -1,5 +1,6 @@
 """From what a venue tells of orders to account events: each once, and the end of an order after all its fills."""
 
+import logging
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -20,8 +21,14 @@ from predsurv.venues.account_reports import AccountReport, KnownFees, OrderRepor
 from predsurv.venues.execution.gateway import InTermsOf
 from predsurv.venues.execution.tracked_orders import TrackedOrder, TrackedOrders
 
-ABSENT_AFTER: Final = 10_000_000_000
-"""An order that the venue does not know this long (ns) after it was sent never arrived: until then it may."""
+ABSENT_AFTER: Final = 5_000_000_000
+"""An order that the venue does not know this long (ns) after it was sent is taken for one that never arrived.
+
+What the venue's machines did not acknowledge within ``net.http.UNACKNOWLEDGED_MAX`` is not sent again by this one; the
+rest is time for the venue to carry it out. Should it show up even later, it is cancelled.
+"""
+
+_LOG = logging.getLogger(__name__)
 
 MarketOf = Callable[[InstrumentKey], Market | None]
 Tell = Callable[[AccountEvent], None]
@@ -58,13 +65,15 @@ class OrderFollowing:
         The others are kept for what is told late: that a trade settled or failed.
         """
         for order in orders:
-            tracked = TrackedOrder(order, self._clock.monotonic() - ABSENT_AFTER, is_accepted=order.state == "open")
+            ago = min(max(self._clock.now() - order.submitted, 0), ABSENT_AFTER)
+            tracked = TrackedOrder(order, self._clock.monotonic() - ago, is_accepted=order.state == "open")
             tracked.placed.set()
             self.orders.add(tracked)
             if order.state in LIVE_STATES:
                 tracked.is_unknown = True
                 self.orders.asked[order.client_order_id] = None
             else:
+                tracked.is_denied = order.state == "rejected"
                 self.orders.finish(tracked)
 
     def absorb(self, report: AccountReport) -> None:
@@ -75,6 +84,8 @@ class OrderFollowing:
         if tracked is None:
             self.is_foreign = True
             return
+        if tracked.is_denied and _shows(report, tracked):
+            self._revive(tracked)
         if isinstance(report, TradeReport):
             told = self._in_terms_of(report, tracked.order.key)
             if is_of(told, tracked.order):
@@ -125,6 +136,18 @@ class OrderFollowing:
         elif self._clock.monotonic() - tracked.sent >= ABSENT_AFTER:
             self._finish(tracked, OrderRejected, "the venue does not know it: it never arrived")
 
+    def _revive(self, tracked: TrackedOrder) -> None:
+        """Follow an order again that was told not to exist, and cancel what rests: nobody waits for it any more."""
+        order = tracked.order
+        _LOG.warning(
+            "%s has order %s after all, which seemed not to have reached it: what rests of it is cancelled",
+            order.key.venue,
+            order.client_order_id,
+        )
+        self.orders.revive(tracked)
+        tracked.is_denied, tracked.is_unknown, tracked.cancel_wanted = False, True, True
+        self.orders.asked[order.client_order_id] = None
+
     def _on_trade(self, tracked: TrackedOrder, report: TradeReport) -> None:
         before = tracked.settlements.get(report.trade_id)
         if before == report.settlement or before in ("settled", "failed"):
@@ -151,6 +174,14 @@ class OrderFollowing:
         if tracked.is_over:
             return
         self.orders.finish(tracked)
+        tracked.is_denied = kind is OrderRejected
         order = tracked.order
         if tracked.told < order.size:  # else its fills say that it is over
             self._tell(kind(order.key, self._clock.now(), order.client_order_id, reason))
+
+
+def _shows(report: OrderReport | TradeReport, tracked: TrackedOrder) -> bool:
+    """Return whether a report says that an order exists, or that it traded."""
+    if isinstance(report, TradeReport):
+        return report.settlement != "failed"
+    return report.filled > tracked.told or (report.state == "open" and tracked.end is None)

@@ -6,7 +6,7 @@ for until the venue says.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
 from predsurv.core.errors import AmbiguousError, PredsurvError, TransientError
@@ -17,11 +17,17 @@ from predsurv.ports import Clock
 from predsurv.venues.answers import Verdict, lost
 from predsurv.venues.execution.gateway import ExecutionGateway, PreparedOrder
 from predsurv.venues.execution.holds import Holds
-from predsurv.venues.execution.order_following import OrderFollowing
+from predsurv.venues.execution.order_following import ABSENT_AFTER, OrderFollowing
 from predsurv.venues.execution.tracked_orders import TrackedOrder
 
-ASK_AGAIN: Final = 1_000_000_000
-"""How long (ns) until a venue is asked again for an order whose state is not known."""
+ASK_EVERY: Final = 100_000_000
+"""How often (ns) it is looked for orders that the venue has to be asked for now."""
+ASK_AGAIN: Final = 200_000_000
+"""How long (ns) until it is asked again for one that it did not know; longer the longer that lasts."""
+ASK_AGAIN_MAX: Final = 1_000_000_000
+ANSWER_WITHIN: Final = 2_000_000_000
+"""How long (ns) an answer about an order may take; twice as long after each that did not come, up to the next."""
+ANSWER_WITHIN_MAX: Final = 16_000_000_000
 ASKED_AT_ONCE: Final = 8
 """Orders that a venue is asked for at the same time: what is sent meanwhile needs connections, too."""
 PHASE_HOLD: Final = 5_000_000_000
@@ -57,7 +63,10 @@ class OrderRequests:
 
     async def ask(self) -> None:
         """Ask for every order whose state has to be known, once; for those that are asked for already, wait."""
-        asking = [self._asking_for(name) for name in tuple(self._following.orders.asked)]
+        await self._ask(tuple(self._following.orders.asked))
+
+    async def _ask(self, names: Iterable[ClientOrderId]) -> None:
+        asking = [self._asking_for(name) for name in names]
         if asking:
             await asyncio.wait(asking)
         for task in asking:
@@ -68,8 +77,10 @@ class OrderRequests:
         """Ask again and again, for as long as it is not cancelled; a slow answer about one keeps no other waiting."""
         async with asyncio.TaskGroup() as rounds:
             while True:
-                await self._clock.sleep(ASK_AGAIN)
-                rounds.create_task(self.ask())
+                await self._clock.sleep(ASK_EVERY)
+                due = self._due()
+                if due:
+                    rounds.create_task(self._ask(due))
                 self._holds.refresh()
 
     async def aclose(self) -> None:
@@ -77,6 +88,16 @@ class OrderRequests:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _due(self) -> list[ClientOrderId]:
+        """Return the orders that are to be asked for now, and are not yet."""
+        orders, now = self._following.orders, self._clock.monotonic()
+        found = []
+        for name in orders.asked:
+            tracked = orders.get(name)
+            if name not in self._asking and (tracked is None or tracked.ask_at <= now):
+                found.append(name)
+        return found
 
     def _asking_for(self, name: ClientOrderId) -> asyncio.Task[None]:
         """Return what asks for an order now, the same for everybody who wants to know."""
@@ -146,11 +167,16 @@ class OrderRequests:
 
     async def _find(self, tracked: TrackedOrder) -> None:
         name = tracked.order.client_order_id
+        within = min(ANSWER_WITHIN << min(tracked.timeouts, 4), ANSWER_WITHIN_MAX)
         try:
-            found = await self._gateway.find(tracked.order)
-        except PredsurvError as error:
-            _LOG.info("%s: order %s cannot be asked for: %s", self._gateway.venue, name, error)
+            async with asyncio.timeout(within / 1e9):  # a question from while the venue was silent has no answer now
+                found = await self._gateway.find(tracked.order)
+        except (PredsurvError, TimeoutError) as error:
+            tracked.timeouts += isinstance(error, TimeoutError)
+            tracked.ask_at = self._clock.monotonic() + ASK_AGAIN
+            _LOG.info("%s: order %s cannot be asked for: %s", self._gateway.venue, name, error or "no answer in time")
             return
+        tracked.timeouts, tracked.ask_at = 0, self._next_ask(tracked)
         for trade in found.trades:
             self._following.absorb(trade)
         if found.report is None:
@@ -159,6 +185,12 @@ class OrderRequests:
         self._following.absorb(found.report)
         if found.report.state == "open" and not tracked.only_takes and tracked.told >= found.report.filled:
             self._following.orders.asked.pop(name, None)
+
+    def _next_ask(self, tracked: TrackedOrder) -> int:
+        """Return when (ns, monotonic) to ask again: seldom after a while, and as soon as its absence is final."""
+        now, final = self._clock.monotonic(), tracked.sent + ABSENT_AFTER
+        again = now + min(max((now - tracked.sent) // 2, ASK_AGAIN), ASK_AGAIN_MAX)
+        return final if now < final < again else again
 
     def _react(self, verdict: Verdict) -> None:
         if verdict.reaction == "halt":

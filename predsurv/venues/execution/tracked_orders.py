@@ -26,7 +26,9 @@ class TrackedOrder(Struct):
     ``trades``: what was told of its trades first, by id;
     ``settlements``: what was told last. ``end``: the report that it is over. ``is_over``: all that it
     traded was told, too.
-    ``sent``: when it was sent (ns, monotonic). ``cancel_wanted``: as soon as its id is known. ``expires``: when the
+    ``is_denied``: it was told not to exist.
+    ``sent``: when it was sent (ns, monotonic); ``ask_at``: when it is asked for next; ``timeouts``: how often no answer
+    came in time, one after the other. ``cancel_wanted``: as soon as its id is known. ``expires``: when the
     venue ends it (ns UTC) unless that is renewed.
     """
 
@@ -41,6 +43,9 @@ class TrackedOrder(Struct):
     settlements: dict[TradeId, Settlement] = field(default_factory=dict)
     end: OrderReport | None = None
     expires: int | None = None
+    is_denied: bool = False
+    ask_at: int = 0
+    timeouts: int = 0
 
     @property
     def told(self) -> Size:
@@ -96,6 +101,11 @@ class TrackedOrders:
     def order_ids(self) -> Collection[str]:
         """Return the venue's ids of all orders, in small letters."""
         return self._by_order_id.keys()
+
+    def revive(self, tracked: TrackedOrder) -> None:
+        """Take note that an order is not over after all."""
+        tracked.is_over = False
+        self._over.pop(tracked.order.client_order_id, None)
 
     def finish(self, tracked: TrackedOrder) -> None:
         """Take note that an order is over."""

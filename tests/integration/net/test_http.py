@@ -6,6 +6,8 @@ import socket
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
+from unittest import mock
 
 import httpx
 import pytest
@@ -13,7 +15,7 @@ import pytest
 from predsurv.core.errors import AmbiguousError, PermanentError, RateLimited, TransientError, WireError
 from predsurv.net.backoff import BASE
 from predsurv.net.clock import ManualClock
-from predsurv.net.http import Http, HttpLimits, StatusError
+from predsurv.net.http import UNACKNOWLEDGED_MAX, Http, HttpLimits, StatusError
 from predsurv.net.rate_limiter import TokenBucket
 from tests.kit.raw_server import serve_raw
 
@@ -267,6 +269,23 @@ async def test_a_port_where_nobody_listens(clock: ManualClock) -> None:
         with pytest.raises(TransientError, match="cannot connect"):
             await http.send_once("POST", f"http://127.0.0.1:{port}/x")
     assert clock.slept == [BASE]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system cannot be told")
+async def test_the_system_gives_up_what_does_not_arrive(site: Site, clock: ManualClock) -> None:
+    seen: list[int] = []
+    connect = socket.socket.setsockopt
+
+    def noted(self: socket.socket, level: int, option: int, *value: Any) -> None:
+        if (level, option) == (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT):
+            seen.append(value[0])
+        connect(self, level, option, *value)
+
+    site.steps = [ok(b"1")]
+    with mock.patch.object(socket.socket, "setsockopt", noted):
+        async with client(clock) as http:
+            await http.get(site.url)
+    assert seen == [UNACKNOWLEDGED_MAX // MS]
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "nonsense", "http://[::1", "http://"])

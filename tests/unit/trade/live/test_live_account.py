@@ -27,6 +27,7 @@ async def looked_after(
     folder: Path, fake: Fake, patch: pytest.MonkeyPatch, cash: int = 1_000
 ) -> AsyncIterator[tuple[LiveAccount, BrokerUnderTest]]:
     patch.setattr("predsurv.trade.live.reconciler.CONFIRM_AFTER", 50_000_000)
+    patch.setattr("predsurv.trade.live.reconciler.RESOLVE_EVERY", 50_000_000)
     async with live_broker(folder, fake, patch) as under_test:
         account = TradingAccount({traded_at(fake).venue: Money(cash * MICROS)})
         made = LiveAccount(under_test.broker, account, SystemClock(), system_random)

@@ -38,6 +38,7 @@ class Watched:
 @asynccontextmanager
 async def watched(folder: Path, fake: Fake, patch: pytest.MonkeyPatch) -> AsyncIterator[Watched]:
     patch.setattr("predsurv.trade.live.reconciler.CONFIRM_AFTER", 20_000_000)
+    patch.setattr("predsurv.trade.live.reconciler.RESOLVE_EVERY", 20_000_000)
     patch.setattr(f"{LIVE}.PULSE", 20_000_000)
     async with live_broker(folder, fake, patch) as broker:
         made = Watched(broker, TradingAccount({traded_at(fake).venue: Money(1_000 * MICROS)}))

@@ -27,6 +27,7 @@ async def compared(
     folder: Path, fake: FakeClob, patch: pytest.MonkeyPatch, ours: TradingAccount
 ) -> AsyncIterator[tuple[Reconciler, BrokerUnderTest]]:
     patch.setattr(reconciler, "CONFIRM_AFTER", 20_000_000)
+    patch.setattr(reconciler, "RESOLVE_EVERY", 20_000_000)
     async with live_broker(folder, fake, patch) as under_test:
         yield Reconciler(under_test.broker, ours, SystemClock()), under_test
 

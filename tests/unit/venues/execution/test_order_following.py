@@ -5,7 +5,16 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from predsurv.core.events import AccountEvent, Fill, OrderAccepted, OrderCancelled, OrderRejected, OrderUnknown
+from predsurv.core.events import (
+    AccountEvent,
+    Fill,
+    FillConfirmed,
+    FillFailed,
+    OrderAccepted,
+    OrderCancelled,
+    OrderRejected,
+    OrderUnknown,
+)
 from predsurv.core.ids import ClientOrderId, OrderId, OrderSide, TradeId
 from predsurv.core.num import MICROS, Price, Size
 from predsurv.core.orders import Order, OrderState, order_of
@@ -141,6 +150,58 @@ async def test_what_was_just_sent_may_still_arrive(world: World) -> None:
     (event,) = world.told
     assert isinstance(event, OrderRejected)
     assert event.reason == "the venue does not know it: it never arrived"
+
+
+async def test_an_order_of_an_earlier_run_has_as_long_to_arrive_as_one_of_this(world: World) -> None:
+    await world.clock.advance(ABSENT_AFTER)
+    world.following.adopt([replace(order("pending"), submitted=world.clock.now() - ABSENT_AFTER // 2)])
+    (tracked,) = world.following.orders.live()
+    world.following.absent(tracked)
+    assert world.told == [], "it was sent just before the restart"
+    await world.clock.advance(ABSENT_AFTER // 2)
+    world.following.absent(tracked)
+    assert world.kinds() == [OrderRejected]
+
+
+def test_an_order_that_arrives_after_all_is_followed_again_and_cancelled(world: World) -> None:
+    tracked = world.sent("0x1")
+    world.following.refuse(tracked, "it never arrived")
+    world.following.absorb(report("open"))
+    assert world.kinds() == [OrderRejected, OrderAccepted]
+    assert (tracked.is_over, tracked.cancel_wanted, world.named) == (False, True, [NAME])
+    assert world.following.orders.live() == [tracked]
+    world.following.absorb(trade(4 * MICROS))
+    world.following.absorb(report("cancelled", filled=4 * MICROS))
+    assert world.kinds()[2:] == [Fill, FillConfirmed, OrderCancelled]
+    world.following.absorb(report("open"))
+    assert len(world.told) == 5, "it was not denied the second time: this is old news"
+
+
+def test_an_order_that_was_denied_and_is_said_to_be_over_without_a_trade_stays_what_it_was(world: World) -> None:
+    tracked = world.sent("0x1")
+    world.following.refuse(tracked, "it never arrived")
+    world.following.absorb(report("cancelled"))
+    world.following.absorb(report("open"))
+    assert world.kinds() == [OrderRejected], "the second report is older than the first"
+
+
+def test_a_trade_of_an_order_that_was_denied_is_booked_and_the_rest_is_asked_for(world: World) -> None:
+    world.following.adopt([order("rejected", "0x1")])
+    tracked = world.following.orders.get(NAME)
+    world.following.absorb(replace(trade(4 * MICROS), settlement="failed"))
+    assert (world.kinds(), world.is_asked()) == ([FillFailed], False), "it never came about"
+    assert tracked is not None
+    world.following.absorb(trade(4 * MICROS, name="t2"))
+    assert (world.kinds()[1:], world.is_asked(), tracked.is_over) == ([Fill, FillConfirmed], True, False)
+    world.following.absorb(report("open", filled=4 * MICROS))
+    assert (world.kinds()[3:], world.named) == ([OrderAccepted], [NAME])
+
+
+def test_an_order_that_was_denied_and_is_said_to_have_traded_is_asked_for_its_trades(world: World) -> None:
+    tracked = world.sent("0x1")
+    world.following.refuse(tracked, "too many requests")
+    world.following.absorb(report("cancelled", filled=4 * MICROS))
+    assert (tracked.is_over, world.is_asked()) == (False, True)
 
 
 def test_an_end_waits_for_the_trades_that_came_before_it(world: World) -> None:

@@ -17,13 +17,14 @@ from predsurv.venues.account_reports import OrderReport
 from predsurv.venues.answers import Verdict
 from predsurv.venues.execution.gateway import FoundOrder, PreparedOrder
 from predsurv.venues.execution.holds import Holds
-from predsurv.venues.execution.order_following import OrderFollowing
-from predsurv.venues.execution.order_requests import PHASE_HOLD, OrderRequests
+from predsurv.venues.execution.order_following import ABSENT_AFTER, OrderFollowing
+from predsurv.venues.execution.order_requests import ASK_EVERY, PHASE_HOLD, OrderRequests
 from predsurv.venues.execution.tracked_orders import TrackedOrder
 from predsurv.venues.requests import OrderRefusal, VenueRequest
 from tests.kit.polymarket_orders import command
 
 NAME = ClientOrderId("c1")
+STEP = 50_000_000
 READY = PreparedOrder(command(), VenueRequest("POST", "/order"))
 CANCEL = CancelOrder(NAME, command().key)
 ACCEPTED = Verdict("accepted", "go_on", "live", "0x1")
@@ -239,6 +240,58 @@ async def test_one_order_that_is_slow_to_be_found_keeps_no_other_waiting(world: 
     answer.set()
     await asking
     assert world.gateway.finds == 5
+
+
+async def running(world: World, duration: int) -> None:
+    """Let the requests ask for as long as that (ns), in small steps of the clock."""
+    asking = asyncio.create_task(world.requests.run())
+    for _ in range(duration // STEP):
+        await asyncio.sleep(0)
+        await world.clock.advance(STEP)
+        for _ in range(10):
+            await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_an_order_that_never_arrived_is_over_soon_after_it_cannot_arrive_any_more(world: World) -> None:
+    world.sent_as("n1")
+    await running(world, ABSENT_AFTER - STEP)
+    assert world.told == []
+    asked = world.gateway.finds
+    assert 5 <= asked <= 12, "often at first, and then once a second at least"
+    await running(world, 2 * ASK_EVERY)
+    assert [type(each) for each in world.told] == [OrderRejected]
+    assert world.gateway.finds == asked + 1
+
+
+async def test_an_order_that_arrived_is_found_with_the_first_question(world: World) -> None:
+    tracked = world.sent_as(NAME)
+    open_now = OrderReport(command().key, 0, None, OrderId("0x1"), "open", "buy", Price(1), Size(MICROS), Size(0), NAME)
+    world.gateway.found = FoundOrder(open_now)
+    await running(world, 2 * ASK_EVERY)
+    assert (tracked.is_accepted, world.gateway.finds) == (True, 1)
+
+
+async def test_a_question_that_is_not_answered_is_given_up_and_asked_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("predsurv.venues.execution.order_requests.ANSWER_WITHIN", 5_000_000)
+    tracked = world.sent_as(NAME)
+    given: list[asyncio.Future[FoundOrder]] = []
+
+    async def silent(order: Order) -> FoundOrder:
+        given.append(asyncio.get_running_loop().create_future())
+        return await given[-1]
+
+    world.gateway.find = silent  # type: ignore[method-assign]
+    await world.requests.ask()
+    await world.requests.ask()
+    assert [each.cancelled() for each in given] == [True, True]
+    assert (tracked.timeouts, world.is_asked()) == (2, True), "each may take twice as long as the one before"
+    del world.gateway.find
+    await world.requests.ask()
+    assert (tracked.timeouts, world.gateway.finds) == (0, 1)
 
 
 async def test_an_end_before_the_answer_needs_no_question(world: World) -> None:
