@@ -23,6 +23,7 @@ FieldName = Literal[
     "negation",
     "combination",
     "outcome",
+    "precedent",
 ]
 
 

@@ -28,6 +28,7 @@ _LIKE: Final[tuple[FieldName, ...]] = (
     "payoff",
     "void",
     "outcome",
+    "precedent",
 )
 _BESIDE: Final = frozenset({"narrower", "wider", "overlap", "conflict"})
 

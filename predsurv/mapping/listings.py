@@ -28,6 +28,7 @@ def listing_of(market: Market, paid: int | None = None) -> Listing:
         kind=market.market_type,
         outcomes=tuple(each.label for each in market.outcomes),
         paid=paid,
+        series=market.series_id or "",
     )
 
 

@@ -6,6 +6,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from predsurv.mapping.ladders import with_unions
+from predsurv.mapping.precedents import NO_PRECEDENTS, Precedents
 from predsurv.mapping.relation import compare
 from predsurv.mapping.scoring import RawPair, ScoredPair, features, log_odds, ranked
 from predsurv.mapping.similarity import WordWeights
@@ -30,29 +31,37 @@ def match(
     second: Mapping[str, Terms],
     weights: WordWeights,
     *,
+    precedents: Precedents = NO_PRECEDENTS,
     vetoed_evidence: bool = True,
 ) -> list[ScoredPair]:
     """Return the candidates compared, scored and ranked, best first.
 
-    ``vetoed_evidence``: keep the evidence of pairs that are different; of millions it would fill the memory.
+    ``precedents``: of earlier markets of their kinds that paid differently. ``vetoed_evidence``: keep the evidence of
+    pairs that are different by their own words; of millions it would fill the memory.
     """
     groups: dict[str, list[PairOfIds]] = {}
     for each in candidates:
         groups.setdefault(each.first, []).append(each)
     found: list[RawPair] = []
     for group in groups.values():
-        pairs = with_unions([_raw(each, first, second, weights) for each in group], first, second)
+        pairs = with_unions([_raw(each, first, second, weights, precedents) for each in group], first, second)
         found.extend(pairs if vetoed_evidence else map(_without_vetoed_evidence, pairs))
     return ranked(found)
 
 
-def _raw(pair: PairOfIds, first: Mapping[str, Terms], second: Mapping[str, Terms], weights: WordWeights) -> RawPair:
+def _raw(
+    pair: PairOfIds,
+    first: Mapping[str, Terms],
+    second: Mapping[str, Terms],
+    weights: WordWeights,
+    precedents: Precedents,
+) -> RawPair:
     one, other = first[pair.first], second[pair.second]
-    compared = compare(one, other, weights)
+    compared = compare(one, other, weights, precedents)
     return RawPair(pair.first, pair.second, compared, log_odds(features(one, other, compared)))
 
 
 def _without_vetoed_evidence(pair: RawPair) -> RawPair:
-    if pair.comparison.relation != "different":
+    if pair.comparison.relation != "different" or pair.comparison.veto == "precedent":
         return pair
     return replace(pair, comparison=replace(pair.comparison, evidence=()))

@@ -1,6 +1,6 @@
 """The queue with what was decided: pairs approved, suspended, rejected, and those that wait."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +13,10 @@ from predsurv.core.ids import MarketId, VenueName
 from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.market import Market
 from predsurv.mapping.candidate_file import QueuedPair, read_candidates
+from predsurv.mapping.listings import listing_of
+from predsurv.mapping.precedents import Precedent, Precedents, read_precedents
 from predsurv.mapping.settled import Settled, contradictions, read_settled
+from predsurv.mapping.terms import read_terms
 from predsurv.store.universe import find_markets, universe_files
 
 State = Literal["contradicted", "approved", "suspended", "unlisted", "waiting", "rejected"]
@@ -22,8 +25,9 @@ State = Literal["contradicted", "approved", "suspended", "unlisted", "waiting", 
 class DecidedPair(Struct, frozen=True):
     """A pair with its state; ``candidate`` is None for one that was approved and is not in the queue.
 
-    ``contradicted``: both markets have settled, and not alike; ``suspended``: question, rules, close or payoff of a
-    market changed since; ``unlisted``: no list has it.
+    ``contradicted``: both markets have settled, and not alike, or, with ``precedent``, earlier ones of their series,
+    which was heard after it was approved; ``changed`` says what they paid. ``suspended``: question, rules, close or
+    payoff of a market changed since; ``unlisted``: no list has it.
     """
 
     name: PairName
@@ -31,22 +35,39 @@ class DecidedPair(Struct, frozen=True):
     candidate: QueuedPair | None
     mapping: ApprovedMapping | None = None
     changed: tuple[str, ...] = ()
+    precedent: bool = False
 
 
 def decided_queue(data_dir: Path, mappings: Path) -> list[DecidedPair]:
-    """Return approved pairs first, then the queue, best first; raises PredsurvError where there is neither."""
+    """Return approved pairs first, then the queue, best first, what precedents speak against last.
+
+    Raises PredsurvError where there is neither, IntegrityError for a damaged file.
+    """
     approved, rejected = read_mappings(mappings), read_rejected(mappings)
     queue = _queue(data_dir, required=not approved)
     known = {name_of(each): each for each in queue}
     sides = [(str(side.venue), str(side.market_id)) for each in approved for side in each.sides()]
     listed = listed_markets(data_dir, sides)
     settled = {venue: read_settled(data_dir, venue, ids) for venue, ids in _by_venue(sides).items()}
-    found = [_approved(each, listed, known, settled) for each in approved]
+    precedents = Precedents(read_precedents(data_dir))
+    found = [_approved(each, listed, known, settled, precedents) for each in approved]
     done = {each.name for each in found}
-    for name, candidate in known.items():
-        if name not in done:
-            found.append(DecidedPair(name, "rejected" if name in rejected else "waiting", candidate))
-    return found
+    left = [_undecided(name, each, rejected=name in rejected) for name, each in known.items() if name not in done]
+    return found + sorted(left, key=lambda each: each.precedent)
+
+
+def _undecided(name: PairName, candidate: QueuedPair, *, rejected: bool) -> DecidedPair:
+    if rejected:
+        return DecidedPair(name, "rejected", candidate)
+    if candidate.veto != "precedent":
+        return DecidedPair(name, "waiting", candidate)
+    paid = next((each for each in candidate.evidence if each.field == "precedent"), None)
+    words = ("", "") if paid is None else (paid.first, paid.second)
+    return DecidedPair(name, "contradicted", candidate, None, _earlier(*words), precedent=True)
+
+
+def _earlier(one: str, other: str) -> tuple[str, ...]:
+    return f"earlier ones of these series: {one}", other
 
 
 def _queue(data_dir: Path, *, required: bool) -> list[QueuedPair]:
@@ -86,12 +107,16 @@ def _approved(
     listed: Mapping[tuple[str, str], Market],
     known: Mapping[PairName, QueuedPair],
     settled: Mapping[VenueName, Settled],
+    precedents: Precedents,
 ) -> DecidedPair:
     name = pair_name(mapping.first, mapping.second)
     disagree = contradictions(mapping, settled[mapping.first.venue], settled[mapping.second.venue])
     if disagree:
         return DecidedPair(name, "contradicted", known.get(name), mapping, disagree)
     markets = [listed.get((str(side.venue), str(side.market_id))) for side in mapping.sides()]
+    precedent = _precedent(markets, precedents)
+    if precedent is not None and precedent.heard_at >= mapping.approved_at:
+        return DecidedPair(name, "contradicted", known.get(name), mapping, _earlier(*precedent.words()), precedent=True)
     changed = tuple(
         str(side.market_id)
         for side, market in zip(mapping.sides(), markets, strict=True)
@@ -99,3 +124,9 @@ def _approved(
     )
     state: State = "suspended" if changed else "unlisted" if None in markets else "approved"
     return DecidedPair(name, state, known.get(name), mapping, changed)
+
+
+def _precedent(markets: Sequence[Market | None], precedents: Precedents) -> Precedent | None:
+    """Return the latest precedent of markets of these kinds, in whichever order they are named."""
+    terms = [read_terms(listing_of(each)) for each in markets if each is not None] if precedents else []
+    return precedents.of(*terms) or precedents.of(*terms[::-1]) if len(terms) == 2 else None

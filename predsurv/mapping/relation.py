@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from predsurv.mapping import fields, periods
 from predsurv.mapping.findings import FieldName, Finding, Status
+from predsurv.mapping.precedents import NO_PRECEDENTS, Precedents
 from predsurv.mapping.rule_terms import has_word
 from predsurv.mapping.similarity import Overlap, WordSet, WordWeights, overlap
 from predsurv.mapping.terms import Terms
@@ -68,6 +69,9 @@ _NEEDED: Final[tuple[FieldName, ...]] = ("subject", "window", "source", "payoff"
 """Fields that every contract has: a side that does not state one leaves it unknown, and so do both."""
 
 
+_SETTLING: Final[frozenset[FieldName]] = frozenset({"cutoff", "source", "void", "payoff"})
+
+
 class Comparison(Struct, frozen=True):
     """How the first market stands to the second: ``subset`` pays only where the second pays too.
 
@@ -86,13 +90,22 @@ class Comparison(Struct, frozen=True):
         return next((each.status for each in self.evidence if each.field == field), "absent")
 
     @property
+    def reads_as_one(self) -> bool:
+        """Return whether the texts name one contract, or exact opposites, save for what they say of settling it."""
+        if self.relation in ("same", "inverse"):
+            return True
+        named = self.status("subject") == self.status("window") == "agree"
+        left = (each for each in self.evidence if each.status not in ("agree", "absent", "opposite"))
+        return self.relation == "related" and named and all(each.field in _SETTLING for each in left)
+
+    @property
     def silent(self) -> tuple[FieldName, ...]:
         """Return the fields that are unknown."""
         return tuple(each.field for each in self.evidence if each.status in ("unknown", "likely"))
 
 
-def compare(one: Terms, other: Terms, weights: WordWeights) -> Comparison:
-    """Return the relation of two markets of two venues."""
+def compare(one: Terms, other: Terms, weights: WordWeights, precedents: Precedents = NO_PRECEDENTS) -> Comparison:
+    """Return the relation of two markets of two venues; ``precedents``: of earlier ones that paid differently."""
     shared = overlap(one, other, weights)
     if None in (one.game, other.game) and not all(each.words or each.subject for each in (one, other)):
         return Comparison("unreadable", (), shared)
@@ -111,10 +124,18 @@ def compare(one: Terms, other: Terms, weights: WordWeights) -> Comparison:
     if one.game is not None and other.game is not None:
         found = _for_game(found)
     found = (*found, fields.outcome(one, other, found))
-    veto = next(
+    veto = _veto(found)
+    if not veto:
+        precedent = precedents.finding(one, other)
+        found, veto = (found, "") if precedent is None else ((*found, precedent), precedent.field)
+    return Comparison("different" if veto else _relation(found), found, shared, veto)
+
+
+def _veto(found: tuple[Finding, ...]) -> str:
+    """Return the field that makes them different, "" where none does."""
+    return next(
         (each.field for name in _VETOES for each in found if each.field == name and each.status == "conflict"), ""
     )
-    return Comparison("different" if veto else _relation(found), found, shared, veto)
 
 
 def _for_game(found: tuple[Finding, ...]) -> tuple[Finding, ...]:

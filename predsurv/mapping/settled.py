@@ -1,6 +1,6 @@
 """What markets paid once they settled, as recordings heard it, for the pairs that it contradicts."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Final
@@ -48,11 +48,25 @@ def contradictions(mapping: ApprovedMapping, first: Settled, second: Settled) ->
     ``first``, ``second``: settlements at the venues of either side.
     """
     sides = tuple(mapping.sides())
-    heard = tuple(settled.get(str(side.market_id)) for side, settled in zip(sides, (first, second), strict=True))
-    for index in (0, 1):
-        one, other = (paid(each, side.outcomes[index]) for side, each in zip(sides, heard, strict=True))
-        if one is not None and other is not None and one != other:
+    for one, other in _paid_together(mapping, first, second):
+        if one != other:
             return tuple(
                 f"{side.market_id} paid ${amount / MICROS:g}" for side, amount in zip(sides, (one, other), strict=True)
             )
     return ()
+
+
+def agreed(mapping: ApprovedMapping, first: Settled, second: Settled) -> bool:
+    """Return whether corresponding outcomes of an approved pair are known to have paid, and all of them alike."""
+    known = list(_paid_together(mapping, first, second))
+    return bool(known) and all(one == other for one, other in known)
+
+
+def _paid_together(mapping: ApprovedMapping, first: Settled, second: Settled) -> Iterator[tuple[int, int]]:
+    """Yield what corresponding outcomes paid (micros) as far as both are known."""
+    sides = tuple(mapping.sides())
+    heard = tuple(settled.get(str(side.market_id)) for side, settled in zip(sides, (first, second), strict=True))
+    for index in (0, 1):
+        one, other = (paid(each, side.outcomes[index]) for side, each in zip(sides, heard, strict=True))
+        if one is not None and other is not None:
+            yield one, other

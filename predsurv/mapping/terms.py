@@ -30,6 +30,7 @@ class Listing(Struct, frozen=True):
     """A market as a venue lists it. ``close``: ns UTC; ``outcomes``: its labels; ``kind``: how it pays, "" if unstated.
 
     ``reference``: what an identifier is read from, a ticker or a slug. Empty texts are texts that are not there.
+    ``series``: which series of markets it recurs in, in the venue's words; a ticker begins with it.
     ``paid``: what a share of its first outcome paid (micros), None while it has not settled, or was void.
     """
 
@@ -44,6 +45,7 @@ class Listing(Struct, frozen=True):
     kind: str = ""
     outcomes: tuple[str, ...] = ("Yes", "No")
     paid: int | None = None
+    series: str = ""
 
 
 class RuleTerms(Struct, frozen=True):
@@ -83,6 +85,7 @@ class Terms(Struct, frozen=True):
     rules: RuleTerms | None
     labels: tuple[str, ...] = ()
     paid: int | None = None
+    series: str = ""
 
     @property
     def year(self) -> int | None:
@@ -145,6 +148,7 @@ def read_terms(listing: Listing) -> Terms:
         rules=_rules(listing) if listing.rules else None,
         labels=labels,
         paid=listing.paid if not labels else None,
+        series=listing.series or (reference.partition("-")[0] if kalshi else ""),
     )
 
 

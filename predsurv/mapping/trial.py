@@ -1,14 +1,17 @@
 """Score the mapping against a file of labelled pairs, and say what it got wrong with the evidence."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 
 from predsurv.mapping.evaluation import ACCEPTED, QueueQuality, evaluate
 from predsurv.mapping.labelled import LabelledPairs, read_labelled
-from predsurv.mapping.matching import match, word_weights
+from predsurv.mapping.matching import PairOfIds, match, word_weights
+from predsurv.mapping.precedents import Precedents
 from predsurv.mapping.scoring import ScoredPair
-from predsurv.mapping.terms import read_terms
+from predsurv.mapping.settled_pairs import judged, precedents_of
+from predsurv.mapping.terms import Terms, read_terms
 
 
 class WrongPair(Struct, frozen=True):
@@ -38,7 +41,7 @@ def run_trial(given: LabelledPairs) -> Trial:
     """Return how the mapping does on labelled pairs. The candidates are the pairs of the file, nothing else."""
     first = {name: read_terms(each) for name, each in given.first.items()}
     second = {name: read_terms(each) for name, each in given.second.items()}
-    queue = match(given.pairs, first, second, word_weights([*first.values(), *second.values()]))
+    queue = _matched(given.pairs, first, second)
     names = [(each.first, each.second) for each in given.pairs]
     truth = dict(zip(names, given.labels, strict=True))
     reasons = dict(zip(names, given.reasons, strict=True))
@@ -55,6 +58,16 @@ def run_trial(given: LabelledPairs) -> Trial:
     ]
     wrong.sort(key=lambda each: ("accepted", "misranked", "missed").index(each.kind))
     return Trial(evaluate(queue, truth), tuple(queue), tuple(wrong))
+
+
+def _matched(pairs: Sequence[PairOfIds], first: Mapping[str, Terms], second: Mapping[str, Terms]) -> list[ScoredPair]:
+    """Return the pairs matched; those of which the file has results are precedents for the others."""
+    weights = word_weights([*first.values(), *second.values()])
+    queue = match(pairs, first, second, weights)
+    contradicted = judged(queue, first, second, weights).contradicted
+    if not contradicted:
+        return queue
+    return match(pairs, first, second, weights, precedents=Precedents(precedents_of(contradicted, first, second)))
 
 
 def _title(given: LabelledPairs, pair: ScoredPair, *, first: bool) -> str:

@@ -155,12 +155,16 @@ def _regret(size: WorldSize, worlds: int, processes: int) -> int:
     with get_context("spawn").Pool(processes) as pool:
         found = list(pool.imap(_regretted, work, chunksize=1))
     print(f"{size.markets} markets, {size.places} places, {size.periods} periods, {worlds} worlds")
-    print("policy       regret   hot without a place   hot time recorded   hours from first sight to a place")
+    print("policy             regret   hot without a place   hot time recorded   hours from first sight to a place")
     lost = missed = recorded = 1.0
     for place, policy in enumerate(_POLICIES):
         rows = found[place * worlds : (place + 1) * worlds]
         lost, missed, recorded, waited = (mean(values) for values in zip(*rows, strict=True))
-        print(f"{policy:11} {lost:7.1%} {missed:21.1%} {recorded:19.1%} {waited:20.2f}")
+        doubts = [stdev(values) / sqrt(worlds) if worlds > 1 else 0.0 for values in zip(*rows, strict=True)]
+        shares = (
+            f"{value:13.1%} ± {doubt:.1%}" for value, doubt in zip((lost, missed, recorded), doubts, strict=False)
+        )
+        print(f"{policy:9}{''.join(shares)} {waited:20.2f} ± {doubts[3]:.2f}")
     return int(lost > REGRET_MAX or missed > MISSED_MAX or recorded < HOT_RECORDED_LEAST)
 
 

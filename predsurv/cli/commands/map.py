@@ -3,7 +3,7 @@
 import sys
 from getpass import getuser
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,12 +16,19 @@ from predsurv.cli.commands.map_review import (
     review_pairs,
 )
 from predsurv.cli.options import ConfigFile, OutputFormat
-from predsurv.cli.output.mapping_tables import built_table, quality_json, quality_tables, queue_table, settled_line
+from predsurv.cli.output.mapping_tables import (
+    built_table,
+    quality_json,
+    quality_tables,
+    queue_table,
+    settled_line,
+    vetoed_line,
+)
 from predsurv.cli.output.render import console, near, say, show
 from predsurv.config import load
-from predsurv.config.mappings import pair_name
+from predsurv.config.mappings import pair_name, read_mappings
 from predsurv.mapping.build import build as build_queue
-from predsurv.mapping.queue import decided_queue
+from predsurv.mapping.queue import DecidedPair, State, decided_queue
 from predsurv.mapping.trial import try_labelled
 from predsurv.net.clock import SystemClock
 
@@ -32,16 +39,25 @@ map_ = typer.Typer(
 Top = Annotated[int, typer.Option("--top", min=1, metavar="N", help="How many to show.")]
 
 
+_REVIEWED: Final[tuple[State, ...]] = ("suspended", "waiting", "contradicted")
+
+
+def _is_open(pair: DecidedPair) -> bool:
+    """Return whether a decision is left: not on a pair that has settled itself."""
+    return pair.state != "contradicted" or pair.precedent
+
+
 @map_.command("build")
 def build(top: Top = 20, config: ConfigFile = None, format: OutputFormat = "table") -> None:
     """Compare the latest lists of Kalshi and Polymarket and write the queue of pairs worth a look."""
     loaded = load(config).config
-    built = build_queue(loaded.data_dir)
+    built = build_queue(loaded.data_dir, read_mappings(loaded.trading.mappings))
     decided = decided_queue(loaded.data_dir, loaded.trading.mappings)
     show(queue_table(decided, top), format)
     say(built_table(built))
-    if line := settled_line(built.settled):
-        say(line)
+    for line in (settled_line(built.settled), vetoed_line(built.vetoed)):
+        if line:
+            say(line)
     say(f"queue: {near(built.path)}; next: predsurv map review")
 
 
@@ -53,7 +69,7 @@ def list_(
     config: ConfigFile = None,
     format: OutputFormat = "table",
 ) -> None:
-    """List approved pairs, those suspended among them, and the queue, best first."""
+    """List approved pairs, those suspended or contradicted among them, and the queue, best first."""
     loaded = load(config).config
     decided = decided_queue(loaded.data_dir, loaded.trading.mappings)
     shown = [each for each in decided if all_ or each.state != "rejected"]
@@ -77,7 +93,7 @@ def review(
     loaded = load(config).config
     path = loaded.trading.mappings
     queue = decided_queue(loaded.data_dir, path)
-    waiting = [each for state in ("suspended", "waiting") for each in queue if each.state == state][:top]
+    waiting = [each for state in _REVIEWED for each in queue if each.state == state and _is_open(each)][:top]
     pairs = review_pairs(loaded.data_dir, waiting)
     if not pairs:
         say("no pair waits for a decision; run predsurv map build after a scan")

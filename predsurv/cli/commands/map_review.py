@@ -22,6 +22,7 @@ from predsurv.core.market import Market
 from predsurv.core.text import sanitise
 from predsurv.mapping.approved_terms import ApprovedRecord, approved_record
 from predsurv.mapping.build import compared_anew
+from predsurv.mapping.precedents import Precedents, read_precedents
 from predsurv.mapping.queue import DecidedPair, listed_markets
 from predsurv.ports import Clock
 
@@ -85,13 +86,14 @@ def mapped(market: Market) -> MappedMarket:
 def review_pairs(data_dir: Path, waiting: Sequence[DecidedPair]) -> list[ReviewPair]:
     """Return the pairs with both markets as listed now; those that are not listed any more are left out."""
     listed = listed_markets(data_dir, [side for each in waiting for side in _sides(each)])
+    precedents = Precedents(read_precedents(data_dir))
     found = []
     for each in waiting:
         first, second = (listed.get(side) for side in _sides(each))
         if first is not None and second is not None:
             candidate = each.candidate
-            if candidate is None or each.state == "suspended":
-                candidate = compared_anew(first, second, candidate)
+            if candidate is None or each.state == "suspended" or (each.precedent and each.mapping is not None):
+                candidate = compared_anew(first, second, candidate, precedents)
             found.append(ReviewPair(candidate, first, second, *_approval(data_dir, each, (first, second))))
     prices = price_words(data_dir, [compared(each) for each in found])
     return [replace(each, prices=words) for each, words in zip(found, prices, strict=True)]
@@ -200,6 +202,8 @@ class ReviewSession:
             return ""
         if key != "a":
             return "no such key"
+        if pair.candidate.veto == "precedent":
+            return "precedent: earlier markets of these series paid differently; only equal markets can be approved"
         doubts = ", ".join(each.field for each in pair.candidate.evidence if each.status not in ("agree", "absent"))
         if pair.suspended is not None:
             changed = ", ".join(each.listed.market_id for each in pair.records)

@@ -125,12 +125,19 @@ def settled_line(settled: SettledPairs) -> str:
     if not (first and second):
         return ""
     alike, wrong = len(settled.alike), settled.contradicted
-    line = (
-        f"{first:,} × {second:,} settled markets: {alike + len(wrong):,} pairs read as the same, {alike:,} paid alike"
-    )
+    line = f"{first:,} × {second:,} settled markets: {alike + len(wrong):,} pairs read as one, {alike:,} paid alike"
     shown = ", ".join(f"{sanitise(one, 40)} and {sanitise(other, 40)}" for one, other in wrong[:_WRONG_SHOWN])
     more = len(wrong) - _WRONG_SHOWN
     return f"{line}; not {shown}{f' and {more:,} more' if more > 0 else ''}" if wrong else line
+
+
+def vetoed_line(pairs: int) -> str:
+    """Return how many pairs earlier ones of their series speak against as one line, "" where there are none."""
+    return (
+        f"{pairs:,} pairs of series that settled differently before cannot be approved; map list names what did"
+        if pairs
+        else ""
+    )
 
 
 _WRONG_SHOWN: Final = 3

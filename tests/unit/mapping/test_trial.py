@@ -1,5 +1,6 @@
 """The mapping against labels: what it accepts, the order of its queue, and every near miss it was taught."""
 
+import csv
 from functools import cache
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from predsurv.mapping.scoring import ScoredPair
 from predsurv.mapping.trial import Trial, try_labelled
-from tests.kit.mapping_pairs import rows, write_pairs
+from tests.kit.mapping_pairs import COLUMNS, rows, write_pairs
 
 
 @cache
@@ -94,3 +95,17 @@ def test_wrong_pairs_are_told_with_the_evidence(with_rules: Trial) -> None:
     kinds = [each.kind for each in with_rules.wrong]
     assert kinds == sorted(kinds, key=("accepted", "misranked", "missed").index)
     assert all(each.pair.comparison.evidence for each in with_rules.wrong)
+
+
+def test_results_that_disagree_keep_open_pairs_of_their_kind_from_being_accepted(tmp_path: Path) -> None:
+    kind = [row for row in labelled() if row["label"] == "1" and row["kalshi_ticker"].startswith("KXRT-")]
+    accepted = try_labelled(write_pairs(tmp_path / "open.csv", kind)).quality.accepted
+    columns = [*COLUMNS, "kalshi_result", "polymarket_result"]
+    with (tmp_path / "settled.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="")
+        writer.writeheader()
+        writer.writerows([kind[0] | {"kalshi_result": "yes", "polymarket_result": "no"}, *kind[1:]])
+    after = try_labelled(tmp_path / "settled.csv")
+    assert accepted == len(kind) > 1
+    assert after.quality.accepted == 0
+    assert {each.comparison.veto for each in after.queue} == {"outcome", "precedent"}

@@ -57,7 +57,7 @@ def test_settled_pairs_are_compared_by_what_they_paid(
     heard += [settlement(pairs[2][0], MICROS), settlement(pairs[2][1], 0)]
     record(Path("data"), AT, heard)
     said = built(capsys)
-    assert "3 × 3 settled markets: 3 pairs read as the same, 2 paid alike; not " in said
+    assert "3 × 3 settled markets: 3 pairs read as one, 2 paid alike; not " in said
     assert f"{pairs[2][0].market_id} and {pairs[2][1].market_id}"[:40] in said
     queued = {each for row in read_candidates(Path("data")) for each in (row.first_market, row.second_market)}
     assert not queued & {each.market_id for pair in pairs for each in pair}
