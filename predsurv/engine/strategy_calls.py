@@ -120,18 +120,23 @@ class StrategyCalls:
         if self._risk.blocked:
             return EMPTY_STEP
         decided: list[Intent | CancelIntent] = []
+        books = self._risk.books
+        books.asked = {}  # from here on nothing changes a book: strategies and checks ask for the same
         try:
             for each in called:
                 if each.filter is None or each.filter.admits(event, self._risk.now, before):
                     decisions = self._ask(each, event)
                     if decisions:
                         self._decide(decisions, decided)
+            if not decided:
+                return EMPTY_STEP
+            approved, refusals = self._gate.evaluate(decided)
         except StrategyError as error:
             return Step(failed=error)
-        if not decided:
-            return EMPTY_STEP
-        approved, refusals = self._gate.evaluate(decided)
-        self._differ.on_refusals(refusals)
+        finally:
+            books.asked = None
+        if refusals:
+            self._differ.on_refusals(refusals)
         return Step(approved, refusals)
 
     def _decide(self, decisions: Sequence[Decision], decided: list[Intent | CancelIntent]) -> None:

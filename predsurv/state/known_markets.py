@@ -14,10 +14,14 @@ _NEVER: Final = 1 << 63
 
 
 class KnownMarkets:
-    """What is known now, and what was announced ahead; ``next_due`` (ns UTC): when the next of that holds."""
+    """What is known now, and what was announced ahead; ``next_due`` (ns UTC): when the next of that holds.
+
+    ``version`` grows whenever any record changes.
+    """
 
     def __init__(self) -> None:
         self.next_due = _NEVER
+        self.version = 0
         self._known: dict[tuple[VenueName, MarketId], KnownMarket] = {}
         self._groups: dict[tuple[VenueName, EventId], dict[MarketId, None]] = {}
         self._announced: list[tuple[int, int, MarketChange]] = []  # heap of (holds from, sequence, change)
@@ -26,6 +30,7 @@ class KnownMarkets:
     def add(self, known: KnownMarket) -> None:
         """Replace what is known of a market."""
         market = known.market
+        self.version += 1
         self._known[market.venue, market.market_id] = known
         self._groups.setdefault((market.venue, market.event_id), {})[market.market_id] = None
 

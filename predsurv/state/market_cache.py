@@ -71,6 +71,11 @@ class MarketCache:
         return self._markets.next_due
 
     @property
+    def markets_version(self) -> int:
+        """A number that grows whenever the record of any market changes."""
+        return self._markets.version
+
+    @property
     def tables(self) -> "CacheTables":
         """The books and states themselves, for the compiled replay: it changes both as ``apply`` does."""
         return CacheTables(self._books, self._states)

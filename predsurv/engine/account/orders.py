@@ -4,7 +4,7 @@ Account events may arrive in any order and more than once; every fill counts onc
 both is told first.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, Literal, TypeVar
 
 from msgspec.structs import replace
@@ -40,6 +40,8 @@ FINISHED_KEPT_MAX: Final = 10_000
 """Finished orders kept for late fills; beyond it the oldest is dropped."""
 TRADES_KEPT_MAX: Final = 100_000
 """Trade ids kept to recognise duplicates; beyond it the oldest is dropped."""
+CHANGES_KEPT_MAX: Final = 1_000
+"""Changed buys remembered by ``ChangedBuys``; beyond it whoever asks has to look at all."""
 
 _STATE_AFTER: Final[dict[type, OrderState]] = {
     OrderAccepted: "open",
@@ -52,6 +54,25 @@ _STATE_AFTER: Final[dict[type, OrderState]] = {
 _NONE: Final[dict[ClientOrderId, Order]] = {}
 
 
+class ChangedBuys:
+    """Which live buys have changed, for somebody who keeps sums over them."""
+
+    def __init__(self) -> None:
+        self._names: dict[ClientOrderId, None] | None = None
+
+    def note(self, client_order_id: ClientOrderId) -> None:
+        """Take note that a buy was put or removed."""
+        if self._names is not None:
+            self._names[client_order_id] = None
+            if len(self._names) > CHANGES_KEPT_MAX:
+                self._names = None
+
+    def take(self) -> Iterable[ClientOrderId] | None:
+        """Return what has changed since the last call; None the first time, and where that is too much to tell."""
+        names, self._names = self._names, {}
+        return names
+
+
 class LiveOrders:
     """Orders that may still trade, oldest first, by id and by instrument.
 
@@ -62,12 +83,16 @@ class LiveOrders:
     def __init__(self) -> None:
         self.all: dict[ClientOrderId, Order] = {}
         self.buying = ZERO_MONEY
+        self._watching: list[ChangedBuys] = []
         self._by_key: dict[InstrumentKey, dict[ClientOrderId, Order]] = {}
 
     def put(self, order: Order) -> None:
         """Add an order, or put it in the place of what it was."""
         before = self.all.get(order.client_order_id)
-        self.buying = Money(self.buying + _buying(order) - (0 if before is None else _buying(before)))
+        if order.side == "buy":
+            self.buying = Money(self.buying + _buying(order) - (0 if before is None else _buying(before)))
+            for each in self._watching:
+                each.note(order.client_order_id)
         self.all[order.client_order_id] = order
         self._by_key.setdefault(order.key, {})[order.client_order_id] = order
 
@@ -76,19 +101,28 @@ class LiveOrders:
         order = self.all.pop(client_order_id, None)
         if order is None:
             return
-        self.buying = Money(self.buying - _buying(order))
+        if order.side == "buy":
+            self.buying = Money(self.buying - _buying(order))
+            for each in self._watching:
+                each.note(client_order_id)
         of_key = self._by_key[order.key]
         del of_key[client_order_id]
         if not of_key:
             del self._by_key[order.key]
 
-    def of(self, key: InstrumentKey) -> Iterable[Order]:
+    def of(self, key: InstrumentKey) -> Collection[Order]:
         """Return the orders in one instrument."""
         return self._by_key.get(key, _NONE).values()
 
+    def watch_buys(self) -> ChangedBuys:
+        """Return what tells from now on which buys were put or removed."""
+        changes = ChangedBuys()
+        self._watching.append(changes)
+        return changes
+
 
 def _buying(order: Order) -> Money:
-    return notional_up(order.price, order.remaining) if order.side == "buy" else ZERO_MONEY
+    return notional_up(order.price, order.remaining)
 
 
 class Orders:

@@ -153,9 +153,9 @@ class Portfolio:
         self.payouts.clear()
         self._paid.clear()
 
-    def cash(self, venue: VenueName) -> Money:
-        """Return the cash at ``venue``, including what is reserved for live orders."""
-        return Money(self._cash.get(venue, 0))
+    def cash(self, venue: VenueName | None = None) -> Money:
+        """Return the cash at ``venue``, or at all together, including what is reserved for live orders."""
+        return Money(sum(self._cash.values()) if venue is None else self._cash.get(venue, 0))
 
     def venues(self) -> tuple[VenueName, ...]:
         """Return the venues that have cash, in the order they were funded."""

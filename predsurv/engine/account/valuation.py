@@ -68,8 +68,7 @@ class Valuation:
         return self._day_equity - self._cash() - loss
 
     def _cash(self) -> int:
-        portfolio = self._account.portfolio
-        return sum(portfolio.cash(venue) for venue in portfolio.venues())
+        return self._account.portfolio.cash()
 
     def day_loss(self) -> Money:
         """Return what was lost since the day began, never negative."""

@@ -36,7 +36,8 @@ class AvailableBooks:
     """The book of each instrument with the liquidity that is still available to us.
 
     ``version`` grows whenever something else may count as consumed than before. ``executing``: the venues that really
-    execute our orders, whose books lack what we took.
+    execute our orders, whose books lack what we took. ``asked``: what ``book`` returned, remembered by who calls
+    strategies for as long as nothing can change any book, None at other times.
     """
 
     def __init__(self, cache: MarketCache, executing: AbstractSet[VenueName] = frozenset()) -> None:
@@ -46,12 +47,19 @@ class AvailableBooks:
         self.version = 0
         self._reduced: dict[InstrumentKey, _ReducedBook] = {}  # while what is consumed of each stays as it is
         self._complements: dict[InstrumentKey, ComplementBook] = {}
+        self.asked: dict[InstrumentKey, BookView | None] | None = None
 
     def book(self, key: InstrumentKey) -> BookView | None:
         """Return the book of ``key`` (its own or the complement of its primary's), None while not trusted."""
+        asked = self.asked
+        if asked is not None and key in asked:
+            return asked[key]
         primary = self._cache.primary_of(key)
         source = self.less_consumed(primary)
-        return None if source is None else self._seen_from(key, primary, source)
+        book = None if source is None else self._seen_from(key, primary, source)
+        if asked is not None:
+            asked[key] = book
+        return book
 
     def less_consumed(self, primary: InstrumentKey) -> Book | None:
         """Return the book of a primary instrument, None while not trusted."""

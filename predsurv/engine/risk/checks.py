@@ -1,15 +1,17 @@
 """Pre-trade checks: each compares one intent with one limit; the first refusal wins."""
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from msgspec import Struct
 
 from predsurv.core.events import NO_ORDERS
-from predsurv.core.market import BINARY, buys_enough, on_grid, size_allowed
+from predsurv.core.market import BINARY, Market, buys_enough, on_grid, size_allowed
 from predsurv.core.num import Money, Price, format_micros, notional, notional_up
 from predsurv.core.orders import RESTING, Intent, Order
+from predsurv.engine.risk.reserves import max_cost
 from predsurv.engine.risk.state import RiskState
+from predsurv.state.book import BookView
 from predsurv.state.features import mid
 
 RefusalReason = Literal[
@@ -65,32 +67,48 @@ class RiskRefusal(Struct, frozen=True):
     detail: str
 
 
-Check = Callable[[Intent, RiskState, RiskLimits], RiskRefusal | None]
+class Proposal(NamedTuple):
+    """An intent with what several checks ask of it: its market, its book while trusted, its worth at the limit."""
+
+    intent: Intent
+    market: Market | None
+    book: BookView | None
+    worth: Money
+
+
+Check = Callable[[Proposal, RiskState, RiskLimits], RiskRefusal | None]
+
+
+def proposal_of(intent: Intent, state: RiskState) -> Proposal:
+    """Return what the checks are given of an intent."""
+    key = intent.key
+    return Proposal(intent, state.market(key), state.books.book(key), notional_up(intent.price, intent.size))
 
 
 def first_refusal(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
     """Return the refusal of the first check that the intent fails, None when it passes all of them."""
+    proposal = proposal_of(intent, state)
     for check in CHECKS:
-        refusal = check(intent, state, limits)
+        refusal = check(proposal, state, limits)
         if refusal is not None:
             return refusal
     return None
 
 
-def _halted(_intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+def _halted(_proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
     if state.shutting_down:
         return RiskRefusal("halted", "the run is ending")
     return RiskRefusal("halted", "trading is halted; see 'predsurv resume'") if state.requested == "halted" else None
 
 
-def _reducing(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
-    if intent.side == "sell" or state.requested != "reducing":
+def _reducing(proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    if proposal.intent.side == "sell" or state.requested != "reducing":
         return None
     return RiskRefusal("reducing", "positions are only reduced now; see 'predsurv resume'")
 
 
-def _valid(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
-    market = state.market(intent.key)
+def _valid(proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    intent, market = proposal.intent, proposal.market
     if market is None:
         return RiskRefusal("unknown_market", "not in the universe; scan again")
     if market.status != "active":
@@ -108,7 +126,8 @@ def _valid(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal
     return None
 
 
-def _expiry(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+def _expiry(proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    intent = proposal.intent
     if (intent.tif == "gtd") != (intent.expires is not None):
         return RiskRefusal("expired", "good till a time, and only that, needs the time")
     if intent.expires is not None and intent.expires <= state.now:
@@ -116,37 +135,40 @@ def _expiry(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusa
     return None
 
 
-def _phase(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
-    venue = intent.key.venue
+def _phase(proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    venue = proposal.intent.key.venue
     phase = state.phase(venue)
     if phase in NO_ORDERS:
         return RiskRefusal("venue_paused", f"{venue} accepts no orders now")
-    if phase == "post_only" and _trades_on_arrival(intent, state):
+    if phase == "post_only" and _trades_on_arrival(proposal):
         return RiskRefusal("venue_paused", f"{venue} accepts only orders that rest now")
     return None
 
 
-def _unreconciled(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+def _unreconciled(proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    intent = proposal.intent
     reason = state.execution.held.get(intent.key.venue)
     return None if reason is None else RiskRefusal("unreconciled", f"nothing is placed at {intent.key.venue}: {reason}")
 
 
-def _order_unknown(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+def _order_unknown(proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    intent = proposal.intent
     for order in state.working(intent.side, intent.key):
         if isinstance(order, Order) and order.state == "unknown":
             return RiskRefusal("order_unknown", f"what became of order {order.client_order_id} is not known yet")
     return None
 
 
-def _netted(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
-    market = state.market(intent.key)
+def _netted(proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    intent, market = proposal.intent, proposal.market
     if market is None or intent.side == "sell" or not state.execution.is_netted(market, intent.key):
         return None
     return RiskRefusal("netted", f"{intent.key.venue} would take it for the sale of the other outcome; sell that")
 
 
-def _fresh(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
-    if state.books.book(intent.key) is None:
+def _fresh(proposal: Proposal, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    intent = proposal.intent
+    if proposal.book is None:
         return RiskRefusal("untrusted", "its book cannot be believed now")
     # A book without updates is not stale by itself: what counts is the venue's last message of any kind.
     # When the stream of a single instrument stalls, the feed marks it with a gap.
@@ -156,8 +178,8 @@ def _fresh(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal 
     return None
 
 
-def _collar(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
-    book = state.books.book(intent.key)
+def _collar(proposal: Proposal, _state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    intent, book = proposal.intent, proposal.book
     if book is None:
         return RiskRefusal("untrusted", "its book cannot be believed now")
     best = book.best_bid() or book.best_ask()
@@ -178,18 +200,18 @@ def _collar(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal
     return None
 
 
-def _taker_minimum(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
-    market = state.market(intent.key)
+def _taker_minimum(proposal: Proposal, _state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    intent, market = proposal.intent, proposal.market
     if market is None or intent.side == "sell" or intent.post_only:
         return None
-    if buys_enough(market, intent.price, intent.size) or not _trades_on_arrival(intent, state):
+    if buys_enough(market, intent.price, intent.size) or not _trades_on_arrival(proposal):
         return None
     value, minimum = (format_micros(each) for each in (notional(intent.price, intent.size), market.min_taker_buy))
     return RiskRefusal("below_taker_minimum", f"{value} USD < {minimum} USD for a buy that trades on arrival")
 
 
-def _trades_on_arrival(intent: Intent, state: RiskState) -> bool:
-    book = state.books.book(intent.key)
+def _trades_on_arrival(proposal: Proposal) -> bool:
+    intent, book = proposal.intent, proposal.book
     if intent.tif not in RESTING or book is None:
         return intent.tif not in RESTING
     best = book.best_ask() if intent.side == "buy" else book.best_bid()
@@ -198,7 +220,8 @@ def _trades_on_arrival(intent: Intent, state: RiskState) -> bool:
     return intent.price >= best[0] if intent.side == "buy" else intent.price <= best[0]
 
 
-def _held(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+def _held(proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    intent = proposal.intent
     if intent.side == "buy":
         return None
     free = state.sellable(intent.strategy, intent.key)
@@ -207,44 +230,45 @@ def _held(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal 
     return None
 
 
-def _order_notional(intent: Intent, _state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
-    if intent.side == "sell":
+def _order_notional(proposal: Proposal, _state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    if proposal.intent.side == "sell":
         return None  # nothing is sold that is not held: a sale only reduces the position
-    return _above("max_order_notional", notional_up(intent.price, intent.size), limits.max_order_notional)
+    return _above("max_order_notional", proposal.worth, limits.max_order_notional)
 
 
-def _position_notional(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+def _position_notional(proposal: Proposal, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    intent = proposal.intent
     if intent.side == "sell":
         return None
-    total = state.exposure(intent.key) + notional_up(intent.price, intent.size)
+    total = state.exposure(intent.key) + proposal.worth
     return _above("max_position_notional", total, limits.max_position_notional)
 
 
-def _total_exposure(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
-    if intent.side == "sell":
+def _total_exposure(proposal: Proposal, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    if proposal.intent.side == "sell":
         return None
-    total = state.exposure() + notional_up(intent.price, intent.size)
+    total = state.exposure() + proposal.worth
     return _above("max_total_exposure", total, limits.max_total_exposure)
 
 
-def _open_orders(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
-    if intent.side == "sell":
+def _open_orders(proposal: Proposal, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    if proposal.intent.side == "sell":
         return None  # it counts, but a way out is never refused for the number of orders
     if state.open_order_count() >= limits.max_open_orders:
         return RiskRefusal("max_open_orders", f"{state.open_order_count()} orders are open")
     return None
 
 
-def _rate(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
-    if intent.side == "sell":
+def _rate(proposal: Proposal, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    if proposal.intent.side == "sell":
         return None
     if state.sent_last_minute() + len(state.staged) >= limits.max_orders_per_minute:
         return RiskRefusal("max_orders_per_minute", f"{limits.max_orders_per_minute} orders in the last minute")
     return None
 
 
-def _daily_loss(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
-    if intent.side == "sell":
+def _daily_loss(proposal: Proposal, state: RiskState, limits: RiskLimits) -> RiskRefusal | None:
+    if proposal.intent.side == "sell":
         return None  # a sale only reduces the position
     if state.lost_too_much:
         return RiskRefusal("max_daily_loss", "the day's limit was reached; only sales until tomorrow (UTC)")
@@ -254,7 +278,8 @@ def _daily_loss(intent: Intent, state: RiskState, limits: RiskLimits) -> RiskRef
     return _above("max_daily_loss", state.valuation.day_loss(), highest)
 
 
-def _self_trade(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+def _self_trade(proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    intent = proposal.intent
     if state.self_trades.among(state.staged, intent):
         return RiskRefusal("self_trade", "it would trade with an order that is sent with it")
     opposed = state.self_trades.resting(intent) if intent.side == "buy" else ()
@@ -263,10 +288,11 @@ def _self_trade(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRe
     return RiskRefusal("self_trade", f"it would trade with order {opposed[0].client_order_id} of this account")
 
 
-def _cash(intent: Intent, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+def _cash(proposal: Proposal, state: RiskState, _limits: RiskLimits) -> RiskRefusal | None:
+    intent = proposal.intent
     if intent.side == "sell":
         return None
-    cost, free = state.max_cost(intent), state.free_cash(intent.key.venue)
+    cost, free = max_cost(intent, proposal.market), state.free_cash(intent.key.venue)
     if cost > free:
         return RiskRefusal("cash", f"needs {format_micros(cost)} USD with fees, {format_micros(free)} is free")
     return None

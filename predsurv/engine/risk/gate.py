@@ -38,8 +38,7 @@ class RiskGate:
         """
         decisions: list[GateDecision] = []
         refused: list[Refused] = []
-        for _, numbered in groupby(enumerate(intents), key=lambda numbered: _group_of(*numbered)):
-            legs = [intent for _, intent in numbered]
+        for legs in _grouped(tuple(intents)):
             refusals = self._refusals(legs)
             first = next((each for each in refusals if each is not None), None)
             if first is not None:
@@ -118,6 +117,13 @@ class RiskGate:
         self._account.place(command, now)
         self._state.sent.append(now)
         return GateDecision(Approved(now, command), leg)
+
+
+def _grouped(intents: Sequence[Intent | CancelIntent]) -> Iterable[Sequence[Intent | CancelIntent]]:
+    if len(intents) == 1:  # most often, and on the way of every order
+        return (intents,)
+    groups = groupby(enumerate(intents), key=lambda numbered: _group_of(*numbered))
+    return ([intent for _, intent in numbered] for _, numbered in groups)
 
 
 def _group_of(number: int, intent: Intent | CancelIntent) -> tuple[int, str]:

@@ -58,16 +58,16 @@ class SelfTrades:
 
     def resting(self, intent: Intent) -> tuple[Order, ...]:
         """Return the resting orders, not being cancelled, with which ``intent`` would trade."""
-        live = [
-            order
-            for order in self._account.orders.live()
-            if order.tif in RESTING and order.client_order_id not in self._cancelling
-        ]
-        mirror = self._cache.mirror_of(intent.key)
-        return tuple(crossing(live, intent.key, mirror, intent.side, intent.price))
+        live, mirror = self._account.orders.working, self._cache.mirror_of(intent.key)
+        if not live.of(intent.key) and (mirror is None or not live.of(mirror)):
+            return ()
+        found = crossing(live.all.values(), intent.key, mirror, intent.side, intent.price)  # oldest first
+        return tuple(each for each in found if each.tif in RESTING and each.client_order_id not in self._cancelling)
 
     def among(self, staged: Iterable[Intent], intent: Intent) -> bool:
         """Return whether ``intent`` would trade with an order that is about to be sent with it."""
         resting = [each for each in staged if each.tif in RESTING]
+        if not resting:
+            return False
         mirror = self._cache.mirror_of(intent.key)
         return any(True for _ in crossing(resting, intent.key, mirror, intent.side, intent.price))

@@ -1,56 +1,26 @@
 """The state that risk checks compare with limits: orders in flight, unknown and staged ones count at their worst."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Literal
 
 from predsurv.core.events import TradingPhase
-from predsurv.core.fees import taker_fee
-from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderSide, StrategyName, VenueName
-from predsurv.core.market import NO_FEE, FeeSchedule, Market
+from predsurv.core.ids import InstrumentKey, OrderSide, StrategyName, VenueName
+from predsurv.core.market import Market
 from predsurv.core.num import Money, Size, notional_up
 from predsurv.core.orders import Intent, Order
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.account.valuation import Valuation
 from predsurv.engine.books.available import AvailableBooks
 from predsurv.engine.risk.execution_rules import ExecutionRules
+from predsurv.engine.risk.reserves import Reserves, max_cost, rest_of
 from predsurv.engine.risk.self_trade import SelfTrades
 from predsurv.state.market_cache import MarketCache
 
-RESERVES_KEPT_MAX: Final = 1_000
-"""Reserves remembered; with that many all are computed again."""
 _UNLIMITED: Final = Money(1 << 62)
 MINUTE: Final = 60 * 1_000_000_000
 TradingState = Literal["active", "reducing", "halted"]
 """What may be sent: everything; only what reduces a position, and cancels; only cancels."""
-ROUNDING_RESERVE: Final = 10_000
-"""Micros reserved per buy order: each of its fills rounds up what is paid, by less than $0.0001 where that is most."""
-
-
-class _Reserve(NamedTuple):
-    """What the rest of a live buy can cost at most, and what that follows from."""
-
-    order: Order
-    fee: FeeSchedule
-    cost: Money
-
-
-class _Reserves:
-    """What live buys can cost at most, remembered as long as neither order nor fee changes: each intent asks for it."""
-
-    def __init__(self) -> None:
-        self._known: dict[ClientOrderId, _Reserve] = {}
-
-    def of(self, order: Order | Intent, fee: FeeSchedule, max_cost: Callable[[Order | Intent], Money]) -> Money:
-        """Return what an order with a ``fee`` can cost at most."""
-        if isinstance(order, Intent):
-            return max_cost(order)
-        known = self._known.get(order.client_order_id)
-        if known is None or known.order is not order or known.fee is not fee:
-            if len(self._known) >= RESERVES_KEPT_MAX:
-                self._known.clear()
-            known = self._known[order.client_order_id] = _Reserve(order, fee, max_cost(order))
-        return known.cost
 
 
 class BuyingRoom:
@@ -97,7 +67,7 @@ class RiskState:
         self.valuation = Valuation(account, books)
         self.room = BuyingRoom(self.exposure)
         self._cache, self._account = cache, account
-        self._reserves = _Reserves()
+        self._reserves = Reserves(cache, account.orders.working)
 
     @property
     def trading(self) -> TradingState:
@@ -119,21 +89,18 @@ class RiskState:
 
     def free_cash(self, venue: VenueName) -> Money:
         """Return the cash at ``venue`` less the maximum cost of its live and staged buys."""
-        buys = (order for order in self.working("buy") if order.key.venue == venue)
-        reserved = sum(self._reserves.of(each, _fee_of(self.market(each.key)), self.max_cost) for each in buys)
-        return Money(self._account.portfolio.cash(venue) - reserved)
+        staged = sum(map(self.max_cost, _staged_buys(self.staged, venue))) if self.staged else 0
+        return Money(self._account.portfolio.cash(venue) - self._reserves.at(venue) - staged)
 
     def max_cost(self, order: Order | Intent) -> Money:
         """Return the most that the rest of a buy can cost: at its limit, with taker fee, rounded up."""
-        size = _remaining(order)
-        fee = taker_fee(_fee_of(self.market(order.key)), order.price, size)
-        return Money(notional_up(order.price, size) + fee + ROUNDING_RESERVE)
+        return max_cost(order, self.market(order.key))
 
     def sellable(self, strategy: StrategyName, key: InstrumentKey) -> Size:
         """Return the strategy's shares less those that live and staged sales may still take."""
         position = self._account.portfolio.positions.get(strategy, key)
         sales = (order for order in self.working("sell", key) if order.strategy == strategy)
-        return Size((0 if position is None else position.size) - sum(map(_remaining, sales)))
+        return Size((0 if position is None else position.size) - sum(map(rest_of, sales)))
 
     def exposure(self, key: InstrumentKey | None = None) -> Money:
         """Return the cost of positions plus live and staged buys: of one instrument, or of all."""
@@ -142,7 +109,7 @@ class RiskState:
             staged = sum(notional_up(each.price, each.size) for each in self.staged if each.side == "buy")
             return Money(positions.cost + live.buying + staged)
         buys = self.working("buy", key)
-        return Money(positions.cost_of(key) + sum(notional_up(each.price, _remaining(each)) for each in buys))
+        return Money(positions.cost_of(key) + sum(notional_up(each.price, rest_of(each)) for each in buys))
 
     def open_order_count(self) -> int:
         """Return the number of orders that may still trade, staged ones included."""
@@ -154,17 +121,14 @@ class RiskState:
             self.sent.popleft()
         return len(self.sent)
 
-    def working(self, side: OrderSide, key: InstrumentKey | None = None) -> Iterator[Order | Intent]:
-        """Yield the live orders and staged intents of one side, of one instrument or all: what may still trade."""
-        live = self._account.orders.working
-        orders = live.all.values() if key is None else live.of(key)
-        yield from (order for order in orders if order.side == side)
-        yield from (intent for intent in self.staged if intent.side == side and key in (None, intent.key))
+    def working(self, side: OrderSide, key: InstrumentKey) -> Sequence[Order | Intent]:
+        """Return the live orders and staged intents of one side of an instrument: what may still trade."""
+        live = self._account.orders.working.of(key)
+        if not live and not self.staged:
+            return ()
+        orders = (order for order in live if order.side == side)
+        return (*orders, *(intent for intent in self.staged if intent.side == side and intent.key == key))
 
 
-def _fee_of(market: Market | None) -> FeeSchedule:
-    return NO_FEE if market is None else market.fee
-
-
-def _remaining(order: Order | Intent) -> Size:
-    return order.remaining if isinstance(order, Order) else order.size
+def _staged_buys(staged: list[Intent], venue: VenueName) -> Iterator[Intent]:
+    return (each for each in staged if each.side == "buy" and each.key.venue == venue)

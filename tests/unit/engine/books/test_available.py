@@ -85,3 +85,17 @@ def test_what_is_taken_of_one_book_leaves_the_others_as_they_were_made() -> None
     assert seen(world.books).best_ask() == (cents(51), shares(50))
     world.books.on_consumed(LevelConsumed(YES, START, "ask", cents(51), shares(70)))
     assert seen(world.books).best_ask() == (cents(51), shares(30))
+
+
+def test_a_book_is_looked_up_once_while_strategies_are_called_and_anew_after_it() -> None:
+    world = World().show(book())
+    world.books.on_fill(fill(size=40))
+    world.books.asked = {}
+    assert world.books.book(NO) is world.books.book(NO)
+    assert seen(world.books).best_ask() == (cents(51), shares(60))
+    world.books.asked = None
+    world.show(gap())
+    assert world.books.book(YES) is world.books.book(NO) is None
+    world.books.asked = {}
+    assert world.books.book(YES) is world.books.book(YES) is None
+    world.books.asked = None

@@ -9,7 +9,7 @@ from predsurv.core.events import TradingPhase, VenuePhase
 from predsurv.core.ids import InstrumentKey, MarketId, VenueName
 from predsurv.core.num import MICROS, Money, Price
 from predsurv.core.orders import Intent
-from predsurv.engine.risk.checks import CHECKS, RiskLimits, first_refusal
+from predsurv.engine.risk.checks import CHECKS, RiskLimits, first_refusal, proposal_of
 from tests.kit.trading_samples import LIMITS, NO, START, YES, S, V, World, book, cents, gap, intent, market, place
 
 KALSHI = VenueName("kalshi")
@@ -129,7 +129,8 @@ def test_the_daily_loss_limit_stops_buying_and_not_selling() -> None:
 
 
 def test_each_check_alone_refuses_an_untrusted_book() -> None:
-    refusals = {check(intent(), World().risk, LIMITS) for check in CHECKS}
+    world = World()
+    refusals = {check(proposal_of(intent(), world.risk), world.risk, LIMITS) for check in CHECKS}
     assert {refusal.reason for refusal in refusals if refusal is not None} == {"untrusted"}
     assert isinstance(LIMITS, RiskLimits)
 

@@ -5,7 +5,8 @@ from predsurv.core.fees import taker_fee
 from predsurv.core.ids import StrategyName
 from predsurv.core.market import NO_FEE
 from predsurv.core.num import MICROS, Money
-from predsurv.engine.risk.state import MINUTE, ROUNDING_RESERVE
+from predsurv.engine.risk.reserves import ROUNDING_RESERVE
+from predsurv.engine.risk.state import MINUTE
 from tests.kit.trading_samples import FEE, ME, NO, START, YES, V, World, book, cents, fill, intent, place, shares
 
 CASH = 10_000 * MICROS
