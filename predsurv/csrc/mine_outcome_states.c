@@ -2,6 +2,11 @@
 
 #include "mine_outcomes.h"
 
+static int64_t greater(int64_t one, int64_t other)
+{
+    return one > other ? one : other;
+}
+
 static void close_stretch(Stretch *self, Cell *told)
 {
     if (self->open && self->lasted > 0) {
@@ -10,6 +15,10 @@ static void close_stretch(Stretch *self, Cell *told)
         told[1].i += self->fresh;
         told[2].f = self->lasted > told[2].f ? self->lasted : told[2].f;
         told[3].f = deepest > told[3].f ? deepest : told[3].f;
+        if (self->since == 0)
+            told[4].i = self->until;
+        if (self->until == NS_HOUR)
+            told[5].i = NS_HOUR - self->since;
     }
     self->open = 0;
 }
@@ -20,16 +29,11 @@ static void add_stretch(Stretch *self, Cell *told, int64_t margin, int64_t at, i
         return;
     if (!self->open || self->until != at) {
         close_stretch(self, told);
-        *self = (Stretch){at, margin, 0.0, 1, at >= 0};
+        *self = (Stretch){greater(at, 0), at, margin, 0.0, 1, at >= 0};
     }
     self->until = end;
     self->lasted += lasted;
-    self->deepest = margin > self->deepest ? margin : self->deepest;
-}
-
-static int64_t greater(int64_t one, int64_t other)
-{
-    return one > other ? one : other;
+    self->deepest = greater(margin, self->deepest);
 }
 
 void state_add(Cell *told, Stretches *stretches, const Leg *sums, int64_t at, int64_t end, int exhaustive)

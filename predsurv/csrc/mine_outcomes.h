@@ -9,13 +9,13 @@
 #define FEE_SETS 1000 /* fees are those of so many sets */
 
 /* What is told of a set. */
-enum { SET, SET_S, ASKED_S, BIDS_S, ASKS_S, BEYOND, NET = BEYOND + 4, SUM_CELLS = NET + 4 };
+enum { SET, SET_S, ASKED_S, BIDS_S, ASKS_S, BEYOND, NET = BEYOND + 6, SUM_CELLS = NET + 6 };
 
 /* What a book adds to the sums of its set; those of all outcomes that are observed. */
 typedef struct { int64_t known, asked, bid, ask, bid_fee, ask_fee; } Leg;
 
 /* A time in which trading at the best prices left something, so far. */
-typedef struct { int64_t until, deepest; double lasted; int open, fresh; } Stretch;
+typedef struct { int64_t since, until, deepest; double lasted; int open, fresh; } Stretch;
 typedef struct { Stretch gross, net; } Stretches; /* before and after fees */
 
 /* Add what held from `at` to `end` while the set was observed. */

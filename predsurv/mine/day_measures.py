@@ -148,7 +148,7 @@ def _measures(scope: DayScope, rows_per_step: int, *, keeps_hours: bool) -> dict
         carry = measured.carry
     if not whole and scope.part.is_first:
         for found in sets_by_hour(scope, by_hour["snapshots"]):
-            totals.add({"outcomes": found})
+            totals.add(found)
     measures = totals.measures()
     measures |= visits.by_instrument(
         begun, measures.pop("visit_updates", None), measures.pop("visit_books", None), scope.heard, scope.trades
@@ -181,7 +181,7 @@ def _measured(
             frames.setdefault(name, []).append(frame)
     measures = {name: pl.concat(each) for name, each in frames.items()}
     if best:
-        measures["outcomes"] = add_up(pl.concat(best), carry, observed.visits, observed.sets, files.begin)
+        measures |= add_up(pl.concat(best), carry, observed.visits, observed.sets, files.begin)
     return HourMeasures(measures, pl.concat([part.carry for part in parts]))
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from polars.lazyframe.group_by import LazyGroupBy
 
 from predsurv.mine.measures.books import DEPTHS, REACHES_C, TRADED_USD
+from predsurv.mine.measures.excursions import JOINED, longest_joined
 from predsurv.mine.measures.intervals import GAP_REASONS
 from predsurv.mine.measures.outcome_sums import OUTCOME_SUMS
 from predsurv.mine.measures.trading import HORIZONS_S
@@ -53,6 +54,8 @@ def figures(measures: Measures) -> pl.LazyFrame:
     parts = [measures[name].lazy() for name in (*_SUMMED, *_TRADED) if name in measures]
     parts += [_channel(measures["channels"].lazy(), name) for name in _CHANNELS]
     parts += list(_quantiles(measures))
+    if "excursions" in measures:
+        parts.append(longest_joined(measures["excursions"].lazy()))
     for part in parts:
         rows = rows.join(part, on="instrument_id", how="left")
     missing = set(_ALL) - set(rows.collect_schema().names())
@@ -166,7 +169,8 @@ def _outcomes() -> Iterator[pl.Expr | str]:
     for suffix, public in (("", ""), ("_net", "_after_fees")):
         yield _share(f"beyond{suffix}_s", "set_s").alias(f"outcome_beyond{public}_share")
         yield pl.col(f"excursions{suffix}").cast(pl.Int64).alias(f"outcome_excursions{public}")
-        yield pl.col(f"longest{suffix}_high").alias(f"outcome_longest_excursion{public}_s")
+        longest = pl.max_horizontal(f"longest{suffix}_high", f"joined{suffix}_s")
+        yield longest.alias(f"outcome_longest_excursion{public}_s")
         yield pl.col(f"deepest{suffix}_high").alias(f"outcome_deepest_excursion{public}_usd")
 
 
@@ -268,6 +272,6 @@ _ALL: Final = (
     "trades", "volume", "notional", "bought", "sided", "trade_p50_shares", "trade_p90_shares",
     *(f"{name}{what}" for name in ("effective", *(f"markout_{h}s" for h in HORIZONS_S)) for what in ("", "_shares")),
     "drained", "refilled", "imagined", "filled",
-    *OUTCOME_SUMS,
+    *OUTCOME_SUMS, *JOINED,
 )  # fmt: skip
 """The columns that figures are made of: null where nothing of the kind was measured."""

@@ -9,17 +9,24 @@ import polars as pl
 from predsurv.core import native
 from predsurv.mine.hour_measures import NO_BOOKS
 from predsurv.mine.measures import compiled, moments
-from predsurv.mine.measures.outcome_sums import best_carried, outcome_sums
+from predsurv.mine.measures.excursions import hour_measures
+from predsurv.mine.measures.outcome_sums import CodedSets, best_carried, outcome_sums
 from predsurv.mine.observed_day import DayScope
 from predsurv.store.layout import NS_HOUR, Layout
 from predsurv.store.read.verify_digests import check_listed
 
-add_up: Final = outcome_sums if native.speedups is None else compiled.outcome_measures
-"""Adds up the best prices of an hour, as ``outcome_sums`` says."""
+_SUMS: Final = outcome_sums if native.speedups is None else compiled.outcome_measures
 
 
-def sets_by_hour(scope: DayScope, snapshots: Mapping[int, Sequence[Path]]) -> Iterator[pl.DataFrame]:
-    """Yield ``outcome_sums`` of each hour of the day, from the best prices in its ``snapshots`` alone."""
+def add_up(
+    rows: pl.DataFrame, carry: pl.DataFrame, visits: pl.DataFrame, sets: CodedSets, begin: int
+) -> dict[str, pl.DataFrame]:
+    """Return the measures ``outcomes`` and ``excursions`` of the best prices of an hour, as ``outcome_sums`` says."""
+    return hour_measures(_SUMS(rows, carry, visits, sets, begin), begin)
+
+
+def sets_by_hour(scope: DayScope, snapshots: Mapping[int, Sequence[Path]]) -> Iterator[dict[str, pl.DataFrame]]:
+    """Yield the measures ``add_up`` of each hour of the day, from the best prices in its ``snapshots`` alone."""
     sets, carry = scope.sets, NO_BOOKS
     if sets.sets.is_empty():
         return

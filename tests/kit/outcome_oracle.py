@@ -44,7 +44,7 @@ def expected_sums(tape: OutcomeTape) -> dict[str, float | None]:
             sum(each.end - each.start for run in stretches for each in run) / S / seconds
         )
         said[f"outcome_excursions{name}"] = len(stretches)
-        said[f"outcome_longest_excursion{name}_s"] = max(map(_longest_in_an_hour, stretches), default=0.0)
+        said[f"outcome_longest_excursion{name}_s"] = max((_lasted(run) for run in stretches), default=0.0)
         deepest = (each.left_net if net else each.left for run in stretches for each in run)
         said[f"outcome_deepest_excursion{name}_usd"] = max(deepest, default=0.0)
     return said
@@ -102,5 +102,5 @@ def _stretches(found: list[Moment], *, net: bool) -> Iterator[list[Moment]]:
         yield run
 
 
-def _longest_in_an_hour(run: list[Moment]) -> float:
-    return max(sum(each.end - each.start for each in run if each.start // HOUR == hour) / S for hour in range(2))
+def _lasted(run: list[Moment]) -> float:
+    return (run[-1].end - run[0].start) / S

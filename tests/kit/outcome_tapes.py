@@ -1,6 +1,6 @@
 """Sets of outcomes, each with a tape of its own: what the miner makes of the sums of their prices."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -11,6 +11,7 @@ from predsurv.mine.figures import figures
 from predsurv.mine.hour_measures import NO_BOOKS, HourRows, ObservedHour, measure_hour
 from predsurv.mine.measures import compiled, intervals, moments, visits
 from predsurv.mine.measures.coded_rows import CodedRows
+from predsurv.mine.measures.excursions import hour_measures
 from predsurv.mine.measures.outcome_sums import CodedSets, best_carried, outcome_sums
 from predsurv.mine.measures.totals import Totals
 from tests.kit.mined_tapes import HOUR, LEVELS, T0, BookRow, MinedTape, coverage, snapshots
@@ -89,29 +90,28 @@ def summed(tape: OutcomeTape, *, by_c: bool = native.speedups is not None) -> li
         rows = sets.rows_of(books, begin)
         found = add_up(rows, carry, within, sets, begin)
         assert found.equals(add_up(rows, lean, within, sets, begin))
-        totals.add({"outcomes": found})
+        totals.add(hour_measures(found, begin))
         lean = best_carried(rows, lean, within)
         nothing = ObservedHour(within, _NO_TRADES, pl.DataFrame(schema={"code": pl.UInt32}))
         carry = measure_hour(HourRows(begin, books, LEVELS, None), nothing, carry, by_c=by_c).carry
-    return _figures(tape.legs, totals.measures()["outcomes"])
+    return _figures(tape.legs, totals.measures())
 
 
 def _name(code: int) -> str:
     return f"leg{code}"
 
 
-def _figures(legs: Sequence[Leg], sums: pl.DataFrame) -> list[dict[str, object]]:
+def _figures(legs: Sequence[Leg], sums: Mapping[str, pl.DataFrame]) -> list[dict[str, object]]:
     observed = [coverage(leg.tape).with_columns(pl.lit(_name(i)).alias("instrument_id")) for i, leg in enumerate(legs)]
     every = pl.concat(observed).lazy()
     channels = [intervals.channel_time(every, name) for name in ("trades", "lifecycle")]
     updates = pl.DataFrame(schema={"instrument_id": pl.String, "updates": pl.Int64})
+    owner = (pl.lit("leg") + pl.col("code").cast(pl.String)).alias("instrument_id")
     named = {
         "coverage": intervals.coverage_totals(every).collect(),
         "channels": pl.concat(channels).collect(),
         "updates": updates,
-        "outcomes": sums.with_columns((pl.lit("leg") + pl.col("code").cast(pl.String)).alias("instrument_id")).drop(
-            "code"
-        ),
+        **{name: frame.with_columns(owner).drop("code") for name, frame in sums.items()},
     }
     public = figures(named).collect().sort("instrument_id")
     return public.select(name for name in public.columns if name.startswith("outcome_")).to_dicts()

@@ -18,7 +18,7 @@ from predsurv.core.ids import OrderSide
 from predsurv.mine.measures.books import TRADED_USD, WEIGHTED
 from predsurv.mine.measures.coded_rows import CodedRows
 from predsurv.mine.measures.moments import instant
-from predsurv.mine.measures.outcome_sums import OUTCOME_SUMS, CodedSets, best_before, fee_of_sets, told
+from predsurv.mine.measures.outcome_sums import SET_SUMS, CodedSets, best_before, fee_of_sets, told
 from predsurv.mine.measures.trading import HORIZONS_S
 from predsurv.store.schema import level_columns
 
@@ -29,7 +29,7 @@ _PLACES: Final = ("at", "code", *_FLAGS, *WEIGHTED, "bid", "ask", "micro")
 _INTEGERS: Final = frozenset(
     {"at", "code", "visit", "changed_at", "updates", "aged", "late", "bucket", "count"}
     | {"spread_micros", "jumps", "samples", "imagined", "filled", *_FLAGS}
-    | {"set", "excursions", "excursions_net"}
+    | {"set", "excursions", "excursions_net", "head_ns", "tail_ns", "head_net_ns", "tail_net_ns"}
 )
 _TYPES: Final = (
     dict.fromkeys(("code", "visit", "set"), pl.UInt32()) | {"bucket": pl.Int16()} | dict.fromkeys(_FLAGS, pl.Boolean())
@@ -37,7 +37,7 @@ _TYPES: Final = (
 _COSTS: Final = tuple(f"cost_{usd}_known_s" for usd in TRADED_USD)
 _PATHS: Final = tuple(f"{name}_{when}" for name in ("mid", "micro") for when in ("open", "high", "low", "close"))
 _GAINS: Final = (*(f"markout_{horizon}s" for horizon in HORIZONS_S), "effective")
-_SETS: Final = ("set", *OUTCOME_SUMS[:-1])  # Python adds the number of outcomes
+_SETS: Final = ("set", *SET_SUMS)
 _HISTOGRAM: Final = ("code", "bucket", "count")
 _TABLES: Final = {
     "books": (

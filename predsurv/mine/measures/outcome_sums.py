@@ -18,6 +18,7 @@ from predsurv.core.ids import OrderSide
 from predsurv.core.market import FeeSchedule
 from predsurv.core.num import MICROS, Price, Size
 from predsurv.mine.measures.coded_rows import CodedRows
+from predsurv.mine.measures.excursions import EDGES
 from predsurv.mine.measures.moments import NS_PER_S, STRIDE
 from predsurv.store.layout import NS_HOUR
 
@@ -25,15 +26,23 @@ FEE_SETS: Final = 1_000
 """Fees are those of so many sets traded at once, so that what venues round hardly counts."""
 
 _TOP: Final = ("bid_px_00", "ask_px_00")
+_SEEN: Final = ("set_s", "set_asked_s", "set_bids_s", "set_asks_s")
 _STRETCHES: Final = tuple(
-    f"{name}{suffix}{kind}"
+    tuple(
+        f"{name}{suffix}{kind}"
+        for name, kind in (("beyond", "_s"), ("excursions", ""), ("longest", "_high"), ("deepest", "_high"))
+    )
     for suffix in ("", "_net")
-    for name, kind in (("beyond", "_s"), ("excursions", ""), ("longest", "_high"), ("deepest", "_high"))
 )
-OUTCOME_SUMS: Final = ("set_s", "set_asked_s", "set_bids_s", "set_asks_s", *_STRETCHES, "legs_high")
-"""The columns of ``outcome_sums``, besides the instrument."""
+OUTCOME_SUMS: Final = (*_SEEN, *_STRETCHES[0], *_STRETCHES[1], "legs_high")
+"""What adds up of ``outcome_sums``, besides the instrument."""
 
-_TYPES: Final = {name: pl.Int64() if name.startswith("excursions") else pl.Float64() for name in _STRETCHES}
+SET_SUMS: Final = (*_SEEN, *_STRETCHES[0], *EDGES[0], *_STRETCHES[1], *EDGES[1])
+"""What is summed up of a set in an hour."""
+
+_TYPES: Final = {
+    name: pl.Int64() if name.startswith("excursions") else pl.Float64() for names in _STRETCHES for name in names
+}
 _LEG: Final = ("known", "asked", "bid", "ask", "bid_fee", "ask_fee")
 
 
@@ -95,7 +104,9 @@ def outcome_sums(
     ``set_asks_s``: the sums of best bids (0 where there is none) and of best asks, dollars times these seconds.
     ``beyond_s, excursions, longest_high`` (seconds), ``deepest_high`` (dollars a set): of stretches in which trading at
     the best prices left something; ``beyond_net_s`` and so on: after takers' fees. ``legs_high``: outcomes of the set.
-    A stretch that began in the hour before counts there; its part in this hour has its own length.
+    A stretch that began in the hour before counts there; its part in this hour has its own length. ``head_ns`` and
+    ``tail_ns`` are what such parts are put together from (``excursions``): the length of the stretch that the hour
+    begins in, and of the one that it ends in, 0 where there is none.
     """
     sound = (pl.col("bid") < pl.col("ask")).fill_null(value=True)
     held = _in_visits(_with_carry(rows, carry).lazy(), visits.lazy()).filter(pl.col("trusted") & sound)
@@ -116,7 +127,7 @@ def told(found: pl.DataFrame, scope: CodedSets) -> pl.DataFrame:
         scope.shown.lazy()
         .join(summed, on="set", maintain_order="left")
         .fill_null(0)
-        .select("code", *OUTCOME_SUMS)
+        .select("code", *SET_SUMS, "legs_high")
         .collect()
     )
 
@@ -141,7 +152,7 @@ def with_mirrored(
             *(seconds.alias(name) for name in ("set_s", "set_asked_s")),
             (seconds - spread).alias("set_bids_s"),
             (seconds + spread).alias("set_asks_s"),
-            *(pl.lit(0, _TYPES[name]).alias(name) for name in _STRETCHES),
+            *(pl.lit(0, kind).alias(name) for name, kind in _TYPES.items()),
             pl.lit(2, pl.Int64).alias("legs_high"),
         )
     )
@@ -291,6 +302,8 @@ def _stretches(states: pl.LazyFrame, suffix: str) -> pl.LazyFrame:
             _seconds().sum().alias("lasted"),
             (pl.col("at").first() >= 0).alias("fresh"),
             pl.col(f"margin{suffix}").max().alias("deepest"),
+            pl.col("at").first().clip(lower_bound=0).alias("since"),
+            pl.col("end").last().alias("until"),
         )
         .filter(pl.col("lasted") > 0)
     )
@@ -299,4 +312,6 @@ def _stretches(states: pl.LazyFrame, suffix: str) -> pl.LazyFrame:
         pl.col("fresh").sum().cast(pl.Int64).alias(f"excursions{suffix}"),
         pl.col("lasted").max().alias(f"longest{suffix}_high"),
         (pl.col("deepest").max() / (FEE_SETS * MICROS)).alias(f"deepest{suffix}_high"),
+        pl.col("until").filter(pl.col("since") == 0).sum().alias(f"head{suffix}_ns"),
+        (NS_HOUR - pl.col("since")).filter(pl.col("until") == NS_HOUR).sum().alias(f"tail{suffix}_ns"),
     )

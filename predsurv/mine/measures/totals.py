@@ -14,6 +14,7 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
     "ages": ("bucket",),
     "sizes": ("size",),
     "pieces": ("piece",),
+    "excursions": ("net", "since"),
 }
 """What the rows of a measure are counted by, besides the instrument."""
 

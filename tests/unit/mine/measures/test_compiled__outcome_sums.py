@@ -13,7 +13,7 @@ from predsurv.mine.hour_measures import NO_BOOKS
 from predsurv.mine.measures import compiled, intervals, moments, visits
 from predsurv.mine.measures import outcome_sums as outcome_sums_module
 from predsurv.mine.measures.coded_rows import CodedRows
-from predsurv.mine.measures.outcome_sums import NO_SETS, OUTCOME_SUMS, CodedSets, best_carried, outcome_sums
+from predsurv.mine.measures.outcome_sums import NO_SETS, SET_SUMS, CodedSets, best_carried, outcome_sums
 from tests.kit.generated_sets import sets
 from tests.kit.mined_tapes import HOUR, T0, BookRow, coverage, snapshots
 from tests.kit.outcome_tapes import Leg, OutcomeTape
@@ -120,7 +120,7 @@ def test_sellers_pay_by_the_bid_and_buyers_by_the_ask(monkeypatch: pytest.Monkey
 
 def test_sets_without_books_and_books_without_sets_tell_nothing() -> None:
     none = compiled.outcome_measures(NO_BEST, NO_BOOKS, within({0: Leg((), ())}, T0), NO_SETS, T0)
-    assert none.columns == ["code", *OUTCOME_SUMS]
+    assert none.columns == ["code", *SET_SUMS, "legs_high"]
     assert none.is_empty()
     _, found = lone_pair(BookRow(0, False, (), ()), BookRow(0, True, (), ()), NO_FEE)
     assert set(found.drop("code").sum().row(0)) == {0}
@@ -130,7 +130,7 @@ def test_columns_that_are_not_best_prices_are_refused() -> None:
     assert native.speedups is not None
     one, terms = b"12345678", (b"\0" * 8,) * 5
     given_columns = [(b"",) * 4, (b"",), (b"",) * 3, (b"",), (b"",) * 6, terms, (b"",) * 3, (one,), (one, one)]
-    assert native.speedups.mine_outcomes(0, *given_columns) == (b"",) * 13
+    assert native.speedups.mine_outcomes(0, *given_columns) == (b"",) * 17
     with pytest.raises(ValueError, match="best prices"):
         native.speedups.mine_outcomes(0, given_columns[0], (b"1",), *given_columns[2:])
     with pytest.raises(ValueError, match="as many columns"):

@@ -54,11 +54,11 @@ def test_an_outcome_nobody_offers_cannot_be_bought_and_one_nobody_wants_adds_not
     assert found["outcome_excursions"] == 0
 
 
-def test_a_stretch_over_a_full_hour_is_one_excursion_and_its_parts_have_their_own_length() -> None:
+def test_a_stretch_over_a_full_hour_is_one_excursion_of_its_whole_length() -> None:
     hour = 3_600
     found = pair((book(hour - 20, 60, 65), book(hour + 50, 30, 65)), (book(hour - 30, 60, 65),))
     assert found["outcome_excursions"] == 1
-    assert found["outcome_longest_excursion_s"] == 50
+    assert found["outcome_longest_excursion_s"] == 70
     assert found["outcome_beyond_share"] == pytest.approx(70 / 3_620)
 
 
