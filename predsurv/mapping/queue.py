@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from predsurv.config.mapping_decisions import read_rejected
 from predsurv.config.mappings import PairName, pair_name, read_mappings
-from predsurv.core.errors import PredsurvError
+from predsurv.core.errors import ConfigError
 from predsurv.core.ids import MarketId, VenueName
 from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.market import Market
@@ -41,7 +41,7 @@ class DecidedPair(Struct, frozen=True):
 def decided_queue(data_dir: Path, mappings: Path) -> list[DecidedPair]:
     """Return approved pairs first, then the queue, best first, what precedents speak against last.
 
-    Raises PredsurvError where there is neither, IntegrityError for a damaged file.
+    Raises ConfigError where there is neither, IntegrityError for a damaged file.
     """
     approved, rejected = read_mappings(mappings), read_rejected(mappings)
     queue = _queue(data_dir, required=not approved)
@@ -75,7 +75,7 @@ def _queue(data_dir: Path, *, required: bool) -> list[QueuedPair]:
         return read_candidates(data_dir)
     except FileNotFoundError:
         if required:
-            raise PredsurvError(f"{data_dir} has no queue of pairs; run 'predsurv map build' first") from None
+            raise ConfigError(f"{data_dir} has no queue of pairs; run 'predsurv map build' first") from None
         return []
 
 

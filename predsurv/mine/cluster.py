@@ -30,7 +30,7 @@ from predsurv.store.remote.download import DownloadRequest, fetch_missing
 from predsurv.store.remote.object_store import Bucket, BucketLocation, open_bucket
 
 CONNECT_SECONDS_MAX: Final = 20.0
-_MISSING: Final = "a cluster needs dask: install predsurv[cluster]"
+_MISSING: Final = "a cluster needs dask: pip install 'predsurv[cluster]', in a checkout pip install distributed"
 _TRIES: Final = 3
 """How often a task is begun again whose worker died."""
 

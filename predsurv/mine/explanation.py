@@ -73,9 +73,11 @@ def find(day: MiningDay, stats: pl.DataFrame, wanted: str) -> list[Explained]:
         rows = stats.filter(pl.col("instrument_id").is_in(names))
     shown = sanitise(wanted, 60)
     if rows.is_empty():
-        raise ConfigError(f"no market {shown!r} in the statistics of {day.venue} on {day.date}")
+        there = f"no market {shown!r} in the statistics of {day.venue} on {day.date}"
+        raise ConfigError(f"{there}; 'predsurv markets TEXT' searches the lists")
     if rows.height > FOUND_MAX:
-        raise ConfigError(f"{rows.height:,} markets have {shown!r} in their question; say more of it, or give an id")
+        many = f"{rows.height:,} markets have {shown!r} in their question"
+        raise ConfigError(f"{many}; say more of it, or give an id: 'predsurv markets TEXT' lists them")
     values = rows.select(**COMPONENTS).iter_rows(named=True)
     return [
         Explained(row, labels.get(row["instrument_id"]) or InstrumentLabels(row["instrument_id"], "", ""), value)

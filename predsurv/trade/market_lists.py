@@ -32,7 +32,7 @@ def markets_listed_now(venue: VenueName, files: Mapping[str, Path], held: Abstra
     yield from found.values()
     for market_id in sorted(missing - found.keys()):
         _LOG.warning(
-            "no universe of %s has market %s, which is held or ordered: it is watched until it settles, and not traded",
+            "no list of %s has market %s, which is held or ordered: it is watched until it settles, and not traded",
             venue,
             sanitise(market_id, ID_CHARS_MAX),
         )

@@ -55,7 +55,7 @@ def _select(config: Config, venue: Venue, held: frozenset[InstrumentKey]) -> Mar
     files = universe_files(config.data_dir, name)
     if not files:
         flag = " --mock" if name == _MOCK else f" {name}"
-        raise ConfigError(f"no universe of {name} in {config.data_dir} yet; run 'predsurv scan{flag}' first")
+        raise ConfigError(f"no list of the markets of {name} in {config.data_dir} yet; run 'predsurv scan{flag}' first")
     markets = markets_listed_now(name, files, {key.market_id for key in held})
     capacity = config.collector.max_instruments
     selection = select_markets(markets, capacity, mirrored=venue.traits.complementary_outcomes, held=held)

@@ -61,7 +61,7 @@ def load_strategy(spec: str) -> StrategyClass:
             found = point.load()
         return _described(spec, found, f"package {point.dist.name}" if point.dist else "an entry point")
     hint = nearest(spec, [*STRATEGIES, *installed])
-    raise ConfigError(f"unknown strategy {sanitise(spec, 40)!r}; {hint} Own ones are ./file.py:Class or module:Class")
+    raise ConfigError(f"unknown strategy {sanitise(spec, 40)!r} (own ones are ./file.py:Class or module:Class); {hint}")
 
 
 def absolute_spec(spec: str) -> str:

@@ -126,7 +126,7 @@ def test_a_backtest_fetches_its_days(machine: Machine, capsys: pytest.CaptureFix
     machine("three")
     assert printed(capsys, "trade", "--replay", f"mock:{day}", "--strategy", "simple")
     assert main(["backtest", "mock", "2020-01-01"]) == 2
-    assert f"there are {day} to {day}" in capsys.readouterr().err
+    assert f"there is {day}" in capsys.readouterr().err
 
 
 def test_the_plan_says_where_it_goes(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:

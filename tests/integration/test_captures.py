@@ -1,5 +1,6 @@
 """Commands look as they did when somebody last looked at them, at 80, 120 and 200 columns."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,11 @@ def test_a_command_looks_as_it_did(name: str) -> None:
 def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
     wide = [line for line in shown(COMMANDS[name], width).out.splitlines() if cell_len(line) > width]
     assert not wide, "\n".join(wide)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_name_of_an_option_is_broken_in_two(name: str) -> None:
+    assert not re.search(r"--[a-z]+(-[a-z]+)*-$", shown(COMMANDS[name], WIDTHS[0]).out, re.MULTILINE)
 
 
 def test_every_capture_is_of_a_command_that_is_there() -> None:

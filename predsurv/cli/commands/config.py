@@ -5,14 +5,16 @@ from typing import Annotated, Literal
 import typer
 
 from predsurv.cli.options import ConfigFile, OutputFormat
+from predsurv.cli.output.columns import TEXT_CHARS_MAX
 from predsurv.cli.output.render import Column, Table, show
 from predsurv.config import LoadedConfig, as_rows, load
 from predsurv.config.schema import RESERVED
 
 _COLUMNS = (
-    Column("key", "Key", keep=9),
-    Column("value", "Value", keep=9),
-    Column("origin", "From", keep=9),
+    Column("key", "Key", keep=9, fit="whole"),
+    Column("value", "Value", keep=9, width_min=12, width_max=TEXT_CHARS_MAX, fit="wrap"),
+    Column("source", "From", keep=9, width_min=11, width_max=TEXT_CHARS_MAX, fit="wrap", only="people"),
+    Column("origin", "From", only="machine"),
 )
 
 
@@ -30,7 +32,10 @@ def config(
 
 def settings(loaded: LoadedConfig, *, changed: bool = False) -> Table:
     """Return the settings as rows; with ``changed`` only those that somebody set."""
-    rows = [tuple(row) for row in as_rows(loaded) if not (changed and loaded.origins[row.key] == "default")]
+    asked = [row for row in as_rows(loaded) if not (changed and loaded.origins[row.key] == "default")]
+    rows = [
+        (row.key, row.value, "file" if loaded.origins[row.key] == "file" else row.origin, row.origin) for row in asked
+    ]
     title = f"Configuration: {loaded.path}" if loaded.path else "Configuration: built-in defaults"
     reserved = [key for key, *_ in rows if key in RESERVED]
     note = "flag beats environment beats file beats default"

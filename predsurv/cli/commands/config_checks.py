@@ -63,8 +63,8 @@ async def _phase(venue: Venue, phased: Phased) -> HealthCheck:
         async with asyncio.timeout(PHASE_SECONDS):
             phase, pause = await phased.current_phase(), await phased.next_pause()
     except (PredsurvError, TimeoutError) as error:
-        reason = sanitise(str(error) or f"no answer within {PHASE_SECONDS:g} s", 160)
-        return HealthCheck(name, "warn", f"not known: {reason}", "try again; recording goes on without")
+        reason = sanitise(str(error) or f"no answer within {PHASE_SECONDS:g} s; try again", 160)
+        return HealthCheck(name, "warn", f"not known: {reason}", "recording goes on without")
     planned = "" if pause is None else f"; planned pause {_minute(pause.start)} to {_minute(pause.end)} UTC"
     if phase.phase == "open":
         return HealthCheck(name, "ok", f"{phase_text(phase)}{planned}")
@@ -106,6 +106,6 @@ def _pins(config: Config) -> HealthCheck:
         return HealthCheck(name, "fail", "; ".join(wrong), "correct the names, or run 'predsurv scan' first")
     unread = [each for each in venues if pins and latest_universe(config.data_dir, VenueName(each)) is None]
     if unread:
-        found = f"not checked: no universe of {', '.join(unread)} yet"
+        found = f"not checked: no list of markets of {', '.join(unread)} yet"
         return HealthCheck(name, "warn", found, "run 'predsurv scan', then this again")
     return HealthCheck(name, "ok", f"{len(pins)} found" if pins else "none")

@@ -1,6 +1,7 @@
 """``predsurv doctor``: is everything in place, and if not, what to do."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -88,9 +89,9 @@ def _of_venue(
 def _end(checks: Sequence[HealthCheck], more: Sequence[Table], format: OutputFormat) -> None:
     """Show the checks, and exit with 1 when one failed."""
     show([report(checks), *more], format)
-    if format == "table":
+    if format == "table" and not (sys.stdout.isatty() and sys.stderr.isatty()):
         for check in checks:
-            if check.state != "ok":  # the table cuts what is wider than its columns
+            if check.state != "ok":  # whoever sees stderr alone has not seen the table
                 say(_in_full(check))
     if worst(checks) == "fail":
         raise typer.Exit(1)

@@ -69,8 +69,8 @@ def import_command(
 ) -> None:
     """Record the files of another recording: books, changes, trades, and the time that was observed by a stated rule.
 
-    An instrument counts as observed from its first whole book to its last event, except while nothing of any was
-    received for longer than --silent-after. Names of markets come from universe.jsonl where it has them. becker has
+    An instrument counts as observed from its first whole book to its last event, except while for longer than
+    --silent-after nothing of any was received. Names of markets come from universe.jsonl where it has them. becker has
     trades and no books: no book counts as observed, and trades do in the hours from a market's first to its last.
     """
     settings = load(config).config

@@ -15,7 +15,8 @@ from rich.text import Text
 
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.columns import Column
-from predsurv.cli.output.render import Table, console, folded, near, say, show, speaks_unicode
+from predsurv.cli.output.folding import folded
+from predsurv.cli.output.render import Table, console, near, say, show, speaks_unicode
 from predsurv.config import load
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
@@ -73,7 +74,7 @@ def logs(
         typer.Option("--collector", metavar="ID", help="Only of this collector; may be repeated."),
     ] = None,
 ) -> None:
-    """Show the log of recording and trading runs that were started with --log-file.
+    """Show the log of recording and trading runs started with --log-file.
 
     Of a service: journalctl -u predsurv-collect -o cat | predsurv logs - --level warning
     """

@@ -27,7 +27,7 @@ _COLUMNS: Final = (
     Column("close_time", "Closes", "time", "UTC", keep=5),
     Column("category", "Category", keep=4, width_max=20),
     Column("outcomes", "Outcomes", keep=2, width_max=30),
-    Column("market_id", "Id", keep=8, width_min=16),
+    Column("market_id", "Id", keep=8, width_min=20),
     Column("event_id", "Event", keep=1),
     Column("instruments", "Instruments", only="machine"),
     Column("url", "Address", only="machine"),

@@ -27,8 +27,9 @@ _PLAN: Final = (
     Column("pinned", "Pinned", "int", keep=3),
     Column("exploited", "Most interesting", "int", keep=4),
     Column("explored", "Exploring", "int", keep=4),
-    Column("basis", "Based on", keep=6),
+    Column("basis", "Based on", only="machine"),
 )
+_GUESS: Final = "a guess"
 
 
 def plan_table(
@@ -60,7 +61,7 @@ def _row(
         made.count(*EXPLORING),
         f"recorded {experience.date}, {span(round(experience.seconds * NS_SECOND))} of books"
         if experience is not None and not expected.guessed
-        else "a guess",
+        else _GUESS,
     )
 
 
@@ -69,7 +70,8 @@ def _note(plans: Mapping[VenueName, Plan], rows: Sequence[Sequence[Value]], conf
     left_out = sum(made.left_out for made in plans.values())
     if left_out:
         notes.append(f"{left_out:,} pinned instruments find no place: raise collector.max_instruments")
-    if any(row[-1] == "a guess" for row in rows):
+    notes += [f"{row[0]} is expected from what was {row[-1]}" for row in rows if row[-1] != _GUESS]
+    if any(row[-1] == _GUESS for row in rows):
         notes.append("guesses follow the volume traded; a recorded day replaces them")
     return "; ".join(notes)
 

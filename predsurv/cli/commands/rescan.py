@@ -62,7 +62,7 @@ async def scan_missing(config: Config, venues: Sequence[Venue], clock: Clock) ->
     if not missing:
         return
     names = ", ".join(venue.name for venue in missing)
-    _LOG.info("no universe of %s in %s yet: scanning first", names, config.data_dir)
+    _LOG.info("no list of the markets of %s in %s yet: scanning first", names, config.data_dir)
     with _progress(clock) as update:
         results = await asyncio.gather(*(_first_scan(config, venue, update) for venue in missing))
     if failed := [failure for failure in results if failure is not None]:

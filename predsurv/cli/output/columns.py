@@ -41,6 +41,8 @@ _S: Final = 1_000_000_000
 TEXT_WIDTH_MAX: Final = 60
 TEXT_WIDTH_MIN: Final = 12
 TITLE_WIDTH_MIN: Final = 24
+TITLE_SHARE: Final = 5
+"""A title has at least one in so many cells of a wide terminal."""
 KEPT: Final = 9
 _TAILS: Final = (1 / 3, 1 / 2, 0, 2 / 3)
 
@@ -57,7 +59,8 @@ class Column(Struct, frozen=True):
     room, shown from its ``head`` on as far as there is room, because that is enough of it to name it, shown ``whole``
     because it is copied (ids, names), or ``wrap``-ped into lines because it is read.
     ``if_any``: people see the column only where some row has something in it that is not 0 (baskets of a strategy
-    that trades none). ``only="machine"``: programs get the column, and people read the same in a note.
+    that trades none). ``only="machine"``: programs get the column, and people read the same in a note or, as
+    ``only="people"``, in another column.
     ``chars_max``: characters of a text, for people and programs alike.
     """
 
@@ -73,7 +76,7 @@ class Column(Struct, frozen=True):
     of: str = ""
     fit: Fit = "cut"
     if_any: bool = False
-    only: Literal["", "machine"] = ""
+    only: Literal["", "machine", "people"] = ""
     chars_max: int = TEXT_CHARS_MAX
 
     @property
@@ -141,6 +144,11 @@ def bar(share: float, cells: int = BAR_CELLS) -> str:
     eighths = round(min(max(share, 0.0), 1.0) * cells * 8)
     full, rest = divmod(eighths, 8)
     return (_BLOCKS[8] * full + (_BLOCKS[rest] if rest else "")).ljust(cells)
+
+
+def without_bar(column: Column, text: str) -> str:
+    """Return a cell as people read it where there is no room for bars."""
+    return text.rpartition(" ")[2] if column.kind == "bar" else text
 
 
 def sparkline(values: Sequence[float | None]) -> str:

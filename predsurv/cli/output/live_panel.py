@@ -12,12 +12,15 @@ from rich.live import Live
 from rich.text import Text
 
 from predsurv.cli.output.columns import NOTHING, bar, span, volume
+from predsurv.cli.output.folding import folded
 from predsurv.cli.output.render import console
 from predsurv.collect.rates import RateFacts
 from predsurv.collect.status import ConnectionStatus, RescanStatus, UploadStatus, VenueStatus, missing_text, phase_text
 from predsurv.core.text import sanitise
 
 REFRESHES_PER_SECOND: Final = 4
+LOG_HANG: Final = 4
+"""Cells by which the further rows of a log line are indented."""
 LINKS_SHOWN_MAX: Final = 4
 """Connections shown per venue."""
 QUIET_AFTER: Final = 15_000_000_000
@@ -29,11 +32,17 @@ Show = Callable[[RateFacts], None]
 
 
 class Stderr(TextIOBase):
-    """The current ``sys.stderr``: lines written while the panel is shown appear above it."""
+    """The current ``sys.stderr``: lines written while the panel is shown appear above it.
+
+    A terminal gets them folded between words.
+    """
 
     def write(self, text: str) -> int:
         """Write to it."""
-        return sys.stderr.write(text)
+        if not self.isatty():
+            return sys.stderr.write(text)
+        width = console(sys.stderr).width
+        return sys.stderr.write("\n".join(folded(line, width, LOG_HANG) for line in text.split("\n")))
 
     def flush(self) -> None:
         """Flush it."""

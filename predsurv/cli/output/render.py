@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 import sys
 from collections.abc import Sequence
 from io import StringIO
@@ -21,6 +20,7 @@ from predsurv.cli.output.columns import (
     KEPT,
     NOTHING,
     TEXT_WIDTH_MIN,
+    TITLE_SHARE,
     Column,
     Kind,
     Machine,
@@ -30,7 +30,9 @@ from predsurv.cli.output.columns import (
     people,
     shortened,
     spreadsheet,
+    without_bar,
 )
+from predsurv.cli.output.folding import folded, folded_cell
 from predsurv.core.text import sanitise
 
 __all__ = ["Column", "Format", "Kind", "Table", "Value", "console", "near", "render", "say", "show"]
@@ -38,7 +40,6 @@ __all__ = ["Column", "Format", "Kind", "Table", "Value", "console", "near", "ren
 UNBOUNDED_WIDTH: Final = 10_000
 _INDENT: Final = "  "
 _HANG: Final = 2
-_WORDS: Final = re.compile(" *[^ ]+")  # with the space before each
 _GAP: Final = 2  # one cell of padding and one that the box draws between columns
 
 
@@ -121,20 +122,9 @@ def say(message: str, hang: int = _HANG) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def folded(line: str, width: int, hang: int = _HANG) -> str:
-    """Return ``line`` in rows of at most ``width`` cells, further ones ``hang`` cells in; a longer word stays whole."""
-    rows = [""]
-    for word in _WORDS.findall(line):
-        if rows[-1] and cell_len(rows[-1] + word) > width:
-            rows.append(" " * hang + word.lstrip())
-        else:
-            rows[-1] += word
-    return "\n".join(rows)
-
-
 def _objects(table: Table) -> list[dict[str, Machine]]:
     return [
-        {column.key: machine(column, value) for column, value in zip(table.columns, row, strict=True)}
+        {table.columns[index].key: machine(table.columns[index], row[index]) for index in _for_machines(table)}
         for row in table.rows
     ]
 
@@ -146,9 +136,10 @@ def _tag(table: Table, count: int) -> dict[str, Machine]:
 def _csv(table: Table) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([column.key for column in table.columns])
+    told = _for_machines(table)
+    writer.writerow([table.columns[index].key for index in told])
     for row in table.rows:
-        writer.writerow([spreadsheet(column, value) for column, value in zip(table.columns, row, strict=True)])
+        writer.writerow([spreadsheet(table.columns[index], row[index]) for index in told])
     return text.getvalue()
 
 
@@ -169,6 +160,9 @@ def _print_table(table: Table, target: Console) -> None:
     columns = [table.columns[index] for index in told]
     texts = [[people(table.columns[index], row[index]) for index in told] for row in rows]
     widths = _fit(columns, texts, target.width)
+    if _cuts_what_names(columns, texts, widths):  # a bar says again what the number beside it says
+        texts = [[without_bar(column, text) for column, text in zip(columns, line, strict=True)] for line in texts]
+        widths = _without_bars(columns, texts, widths, target.width)
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
     shown = [(index, width) for index, width in enumerate(widths) if width]
     for index, width in shown:
@@ -195,9 +189,13 @@ def _print_note(text: str, target: Console) -> None:
         target.print(Text(_INDENT).append_text(line))
 
 
+def _for_machines(table: Table) -> list[int]:
+    return [index for index, column in enumerate(table.columns) if column.only != "people"]
+
+
 def _is_for_people(table: Table, index: int) -> bool:
     column = table.columns[index]
-    return not column.only and (not column.if_any or any(row[index] for row in table.rows))
+    return column.only != "machine" and (not column.if_any or any(row[index] for row in table.rows))
 
 
 def _justify(column: Column) -> Literal["left", "right"]:
@@ -208,6 +206,8 @@ def _cells(column: Column, texts: Sequence[str], width: int) -> list[Text]:
     cut = texts
     if _flexible(column) and column.fit == "cut":
         cut = shortened(texts, width)
+    elif column.fit == "wrap":
+        cut = [folded_cell(text, width) for text in texts]
     elif column.fit == "head":
         cut = [headed(text, width) for text in texts]
     bars = "cyan" if column.kind in ("bar", "spark") else ""
@@ -221,12 +221,32 @@ def _flexible(column: Column) -> bool:
 def _fit(columns: Sequence[Column], texts: Sequence[Sequence[str]], available: int) -> list[int]:
     """Return the width of each column, 0 for those left out: numbers are shown whole or not at all."""
     natural = [_natural(column, [line[index] for line in texts]) for index, column in enumerate(columns)]
+    least = [
+        min(width, _cells_min(column, available)) if _flexible(column) else width
+        for column, width in zip(columns, natural, strict=True)
+    ]
     shown = set(range(len(columns)))
-    available += _GAP  # there is none behind the last column
-    while _least(columns, natural, shown) > available and any(columns[index].keep < KEPT for index in shown):
+    room = available + _GAP  # there is none behind the last column
+    while sum(_GAP + least[index] for index in shown) > room and any(columns[index].keep < KEPT for index in shown):
         shown.remove(min(shown, key=lambda index: (columns[index].keep, -index)))
-    widths = [natural[index] if index in shown else 0 for index in range(len(columns))]
-    return _shrink(columns, widths, sum(width + _GAP for width in widths if width) - available)
+    return _shrink(columns, [natural[index] if index in shown else 0 for index in range(len(columns))], available)
+
+
+def _without_bars(
+    columns: Sequence[Column], texts: Sequence[Sequence[str]], widths: Sequence[int], available: int
+) -> list[int]:
+    """Return the widths with the room of bars given to the texts, of the columns of ``widths``."""
+    natural = [_natural(column, [line[index] for line in texts]) for index, column in enumerate(columns)]
+    shown = [width if before else 0 for width, before in zip(natural, widths, strict=True)]
+    return _shrink(columns, shown, available)
+
+
+def _cuts_what_names(columns: Sequence[Column], texts: Sequence[Sequence[str]], widths: Sequence[int]) -> bool:
+    """Return whether a text is cut that people find a row by."""
+    return any(
+        column.keep >= KEPT and column.fit == "cut" and width < _natural(column, [line[index] for line in texts])
+        for index, (column, width) in enumerate(zip(columns, widths, strict=True))
+    )
 
 
 def _natural(column: Column, texts: Sequence[str]) -> int:
@@ -234,16 +254,19 @@ def _natural(column: Column, texts: Sequence[str]) -> int:
     return min(width, column.width_max) if _flexible(column) else width
 
 
-def _least(columns: Sequence[Column], natural: Sequence[int], shown: set[int]) -> int:
-    return sum(
-        _GAP + (min(natural[index], columns[index].cells_min) if _flexible(columns[index]) else natural[index])
-        for index in shown
-    )
+def _cells_min(column: Column, available: int) -> int:
+    """Return the cells that a text has before others are left out for it: more of a title on a wide terminal."""
+    widened = column.keep >= KEPT and column.width_min is None
+    least = max(column.cells_min, available // TITLE_SHARE) if widened else column.cells_min
+    return max(least, cell_len(column.heading))  # a heading is not cut for other columns
 
 
-def _shrink(columns: Sequence[Column], widths: list[int], excess: int) -> list[int]:
-    """Take ``excess`` from the widest text columns first, and only where there is no other way from what they need."""
-    for least in ([column.cells_min for column in columns], [TEXT_WIDTH_MIN] * len(columns)):
+def _shrink(columns: Sequence[Column], widths: list[int], available: int) -> list[int]:
+    """Take what is beyond ``available`` from the widest texts, from what they need only where there is no other way."""
+    excess = sum(width + _GAP for width in widths if width) - _GAP - available
+    headings = [max(TEXT_WIDTH_MIN, cell_len(column.heading)) for column in columns]
+    needs = [_cells_min(column, available) for column in columns]
+    for least in (needs, headings, [TEXT_WIDTH_MIN] * len(columns)):
         while excess > 0:
             wide = [i for i, width in enumerate(widths) if _flexible(columns[i]) and width > least[i]]
             if not wide:

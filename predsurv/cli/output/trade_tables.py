@@ -152,7 +152,7 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
     if isinstance(event, MarketResolved) and step.settlements:
         paid = sum(each.paid for each in step.settlements)
         gain = paid - sum(each.cost for each in step.settlements)
-        what = f"paid {dollars(Money(paid))}, {dollars(Money(gain))} over cost"
+        what = f"paid {dollars(Money(paid))}, {dollars(Money(abs(gain)))} {'below' if gain < 0 else 'over'} cost"
         return [f"settled   {what:<33} {_name(step.settlements[0].key, engine.cache)} · {equity}"]
     return []
 

@@ -159,8 +159,10 @@ def require_recorded(data_dir: Path, venue: VenueName, span: ReplaySpan) -> None
 def _not_recorded(data_dir: Path, venue: VenueName, what: str) -> ConfigError:
     folders = [Layout(data_dir).folder(Partition(name, venue, "", None)).parent for name in _EVENTS]
     days = sorted({path.name.removeprefix("date=") for folder in folders for path in folder.glob("date=*")})
-    there = f"there are {days[0]} to {days[-1]}" if days else f"there is nothing of it; {how_to_record(venue)}"
-    return ConfigError(f"{venue}: {what}; in {data_dir} {there}")
+    there = f"nothing of it; {how_to_record(venue)}"
+    if days:
+        there = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return ConfigError(f"{venue}: {what}; in {data_dir} there is {there}")
 
 
 def _loaded(recorded: RecordedTime) -> int:

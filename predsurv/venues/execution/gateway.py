@@ -138,6 +138,12 @@ class AccountFact(NamedTuple):
     is_good: bool | None = None
 
 
+def clock_fact(skew: int, skew_max: int) -> AccountFact:
+    """Return how far this clock is from the venue's: ``skew`` (ns), above 0 where it is ahead."""
+    side = "behind" if skew < 0 else "ahead of"
+    return AccountFact("clock", f"{abs(skew) // 1_000_000} ms {side} the venue", abs(skew) <= skew_max)
+
+
 FundsCheck = Callable[[PlaceOrder, Market], OrderRefusal | None]
 """Returns why an account, as it was read, cannot pay for an order, beside its cash and shares; None when it can."""
 

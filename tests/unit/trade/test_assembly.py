@@ -168,7 +168,7 @@ def test_held_instruments_are_watched_known_and_settled_after_a_restart(
     cache = session.engine.cache
     assert [cache.market(ONE, MarketId(name)) for name in names] == [chosen, ended, dropped, None]
     (record,) = caplog.records
-    assert "no universe of one has market unheard" in record.getMessage()
+    assert "no list of one has market unheard" in record.getMessage()
     for key in held:
         assert session.engine.step(lost(key).event).settlements
 

@@ -9,7 +9,7 @@ from predsurv.core.num import format_micros
 from predsurv.net.http import Http, HttpLimits
 from predsurv.ports import Clock
 from predsurv.store.universe import iso_second
-from predsurv.venues.execution.gateway import AccountFact, VenueAccount
+from predsurv.venues.execution.gateway import AccountFact, VenueAccount, clock_fact
 from predsurv.venues.kalshi.account.decoder import in_terms_of
 from predsurv.venues.kalshi.auth import KEY_ID, PRIVATE_KEY, load_signer
 from predsurv.venues.kalshi.execution.account_reader import KalshiAccountReader
@@ -18,7 +18,6 @@ from predsurv.venues.kalshi.execution.gateway import KalshiGateway
 from predsurv.venues.kalshi.execution.session import SKEW_MAX, KalshiSession
 
 _S: Final = 1_000_000_000
-_MS: Final = 1_000_000
 LIMITS: Final = HttpLimits(concurrency=16, read_timeout=10 * _S, total_timeout=20 * _S, attempts=3)
 
 
@@ -69,7 +68,7 @@ def _expiry(expires: int | None, now: int) -> AccountFact:
 async def _describe(session: KalshiSession, reader: KalshiAccountReader, clock: Clock) -> Sequence[AccountFact]:
     cash = await reader.balance()
     facts = [
-        AccountFact("clock", f"{session.skew // _MS} ms ahead of the venue", abs(session.skew) <= SKEW_MAX),
+        clock_fact(session.skew, SKEW_MAX),
         AccountFact("cash", f"{format_micros(cash.cash)} USD", cash.cash > 0),
     ]
     facts += [

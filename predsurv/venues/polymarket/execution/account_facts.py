@@ -8,7 +8,7 @@ import msgspec
 from predsurv.core.errors import PredsurvError
 from predsurv.core.num import MICROS, format_micros
 from predsurv.core.text import sanitise
-from predsurv.venues.execution.gateway import AccountFact
+from predsurv.venues.execution.gateway import AccountFact, clock_fact
 from predsurv.venues.polymarket.account.decoder import CollateralBalance
 from predsurv.venues.polymarket.execution.account_reader import ClobAccountReader
 from predsurv.venues.polymarket.execution.login import SKEW_MAX, PolymarketIdentity
@@ -16,7 +16,6 @@ from predsurv.venues.polymarket.execution.session import ClobSession
 from predsurv.venues.polymarket.orders.exchanges import EXCHANGE_V3, NEG_RISK, STANDARD
 
 _TYPES: Final = ("0: the key's own account", "1: proxy wallet", "2: Safe", "3: deposit wallet")
-_MS: Final = 1_000_000
 _UNLIMITED: Final = MICROS**3
 
 
@@ -30,7 +29,7 @@ async def describe(
         AccountFact("signer", identity.api_key.address),
         AccountFact("funder", signer.maker),
         AccountFact("signature type", _TYPES[signer.wallet.signature_type]),
-        AccountFact("clock", f"{identity.skew // _MS} ms ahead of the venue", abs(identity.skew) <= SKEW_MAX),
+        clock_fact(identity.skew, SKEW_MAX),
         AccountFact("cash", f"{format_micros(cash.balance)} USD", cash.balance > 0),
         *_allowances(cash),
     ]

@@ -21,9 +21,9 @@ def test_origins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_text("[miner]\ntop = 3\n[mock]\nseed = 1\n")
     monkeypatch.setenv("PREDSURV_MOCK__SEED", "2")
     rows = {row[0]: row[1:] for row in settings(load(path)).rows}
-    assert rows["miner.top"] == ("3", f"file {path}")
-    assert rows["mock.seed"] == ("2", "env PREDSURV_MOCK__SEED")
-    assert rows["data_dir"] == ("data", "default")
+    assert rows["miner.top"] == ("3", "file", f"file {path}")
+    assert rows["mock.seed"] == ("2", "env PREDSURV_MOCK__SEED", "env PREDSURV_MOCK__SEED")
+    assert rows["data_dir"] == ("data", "default", "default")
 
 
 def test_changed_leaves_out_every_default(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """``doctor`` reports every check and fails when something has to be done."""
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,20 @@ def test_what_has_to_be_done_is_told_whole_however_narrow_the_table(
         "fail: miner.weights.tightnes: no such score; did you mean tightness?; "
         "correct miner.weights in the configuration"
     ]
+
+
+def test_what_has_to_be_done_is_told_once_on_one_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    path, out, err = tmp_path / "s.toml", Terminal(), Terminal()
+    path.write_text(f'data_dir = "{tmp_path}"\n[metrics]\nport = 0\n[miner]\nweights = {{tightnes = "0.5"}}\n')
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "stderr", err)
+    assert main(["doctor", "--offline", "--config", str(path)]) == 1
+    assert "did you mean" in out.getvalue()
+    assert err.getvalue() == ""
 
 
 def test_a_broken_configuration_is_a_finding_not_a_crash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

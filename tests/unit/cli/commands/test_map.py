@@ -64,7 +64,7 @@ def test_without_lists_or_queue_the_next_step_is_named(
     monkeypatch.chdir(tmp_path)
     assert main(["map", "build"]) == 2
     assert "predsurv scan kalshi" in capsys.readouterr().err
-    assert main(["map", "list"]) == 1
+    assert main(["map", "list"]) == 2
     assert "predsurv map build" in capsys.readouterr().err
 
 

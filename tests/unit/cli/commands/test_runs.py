@@ -115,11 +115,11 @@ def test_what_cannot_be_done_is_one_line(folders: list[RunFolder], capsys: pytes
         (("runs", "show", "latest"), 1, "left no results"),
         (("runs", "list", "--mode", "nope"), 2, "no run of mode 'nope'; there are backtest-mock"),
         (("backtest", "mock", "0001-01-01..9999-12-31"), 2, "1970-02-01 to 2199-12-31; in"),
-        (("backtest", "mock", "9999-12-31"), 2, "there are 2027-01-15 to 2027-01-15"),
+        (("backtest", "mock", "9999-12-31"), 2, "there is 2027-01-15"),
         (
             ("backtest", "mock", "0001-01-01", "--param", "clip=1,2", "--strategy", "simple"),
             2,
-            "there are 2027",
+            "there is 2027",
         ),
         (("backtest", "mock", "1970-02-01..2026-12-31"), 2, "these days were not recorded"),
         (("mine", "mock", "0001-01-01"), 2, "nothing recorded for mock 0001-01-01"),

@@ -158,6 +158,18 @@ def test_log_lines_go_to_whatever_stderr_is_at_the_moment(monkeypatch: pytest.Mo
     assert not stream.isatty()
 
 
+def test_a_log_line_on_a_terminal_is_folded_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("COLUMNS", "30")
+    Stderr().write("19:23:06 INFO collect.session: 327 of 327 wanted books are known\n")
+    assert shown.getvalue() == "19:23:06 INFO collect.session:\n    327 of 327 wanted books\n    are known\n"
+
+
 def test_the_phase_of_a_venue_is_shown_while_it_is_not_open() -> None:
     paused = VenuePhase(VenueName("mock"), NOW, None, "cancel_only", "{}", NOW + 600 * S)
     shown = text(facts(phase=paused))

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from rich.cells import cell_len
 from rich.console import Console
 
 from predsurv.cli.options import Format
 from predsurv.cli.output import render
-from predsurv.cli.output.render import Column, Table, Value, folded, say, show
+from predsurv.cli.output.render import Column, Table, Value, say, show
 
 FORMATS: tuple[Format, ...] = ("table", "json", "jsonl", "csv")
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -202,17 +201,6 @@ def test_messages_to_people_are_one_safe_line(capsys: pytest.CaptureFixture[str]
     assert not UNSAFE.search(captured.err)
 
 
-@given(st.lists(st.text("aé ж字", min_size=1, max_size=12), max_size=20), st.integers(12, 60), st.integers(0, 11))
-def test_a_long_line_is_folded_between_words(words: list[str], width: int, hang: int) -> None:
-    line = " ".join(words)
-    rows = folded(line, width, hang).split("\n")
-    assert " ".join(rows).split() == line.split(), "nothing is lost, cut or moved"
-    assert all(row.startswith(" " * hang) for row in rows[1:])
-    assert all(cell_len(row) <= width or len(row.split()) == 1 for row in rows)
-    if cell_len(line) <= width:
-        assert rows == [line.rstrip()]
-
-
 def test_lines_for_a_terminal_hang_and_others_stay_whole(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,3 +226,48 @@ def test_json_loses_nothing_where_the_stream_is_not_unicode(form: Literal["json"
     show(Table("t", "T", (Column("name", "Name"),), [("Sørensen 3¢",)]), form, stream)
     told = json.loads(stream.bytes.getvalue())
     assert (told[0] if form == "json" else told)["name"] == "Sørensen 3¢"
+
+
+def test_a_bar_gives_way_to_a_title_that_would_be_cut() -> None:
+    columns = (Column("q", "Market", keep=9), Column("s", "Score", "bar", keep=9), Column("n", "Trades", "int", keep=3))
+    rows = [("Will Aldermoor Town win the Oskerland Cup?", 0.5, 7)]
+    narrow, wide = (on_terminal(width, Table("t", "T", columns, rows)) for width in (60, 80))
+    assert "Will Aldermoor Town win the Oskerland Cup?  0.50 " in narrow
+    assert "Will Aldermoor Town win the Oskerland Cup?  █████      0.50 " in wide
+    assert "7" in narrow.splitlines()[3], "no other column comes or goes"
+
+
+def test_a_heading_is_not_cut_for_its_column_has_short_texts() -> None:
+    columns = (
+        Column("run", "Run", keep=9, fit="whole"),
+        Column("q", "Ended in order", keep=9),
+        Column("n", "N", "int"),
+    )
+    shown = on_terminal(60, Table("t", "T", columns, [("20261130T192503492Z-mock-of-a-longer-name", "yes", 1)]))
+    assert "Ended in order" in shown
+
+
+def test_a_wide_terminal_has_more_of_a_title_before_it_has_more_columns() -> None:
+    numbers = tuple(Column(f"n{index}", f"A long heading {index}", "int", keep=index % 9) for index in range(12))
+    columns = (Column("q", "Market", keep=9), *numbers)
+    rows = [("Will the Oskerland parliament pass a bill?", *range(12))]
+    assert "Will the Oskerland parliament pass a bill?" in on_terminal(215, Table("t", "T", columns, rows))
+
+
+def test_an_address_is_wrapped_behind_its_punctuation() -> None:
+    columns = (Column("k", "Key", fit="whole"), Column("v", "Value", keep=9, width_min=12, fit="wrap"))
+    shown = on_terminal(30, Table("t", "T", columns, [("url", "https://gamma-api.polymarket.com/markets")]))
+    assert [line.split() for line in shown.splitlines()[3:]] == [
+        ["url", "https://gamma-api."],
+        ["polymarket.com/markets"],
+    ]
+
+
+@pytest.mark.parametrize("form", ["json", "jsonl", "csv"])
+def test_what_is_for_people_alone_is_no_matter_of_programs(form: Format) -> None:
+    columns = (Column("k", "Key"), Column("short", "From", only="people"), Column("long", "From", only="machine"))
+    told = Table("t", "T", columns, [("a", "brief", "in full")])
+    assert "brief" not in shown(form, told)
+    assert "in full" in shown(form, told)
+    assert "brief" in on_terminal(80, told)
+    assert "in full" not in on_terminal(80, told)

@@ -3,10 +3,12 @@
 from msgspec.structs import replace
 
 from predsurv.cli.output.trade_tables import lines_of, outcome, strategy_table
-from predsurv.core.events import CancelRejected
-from predsurv.core.ids import ClientOrderId
-from predsurv.core.num import MICROS, Money, Price
+from predsurv.core.events import CancelRejected, MarketResolved
+from predsurv.core.ids import ClientOrderId, StrategyName
+from predsurv.core.num import MICROS, Money, Price, Size
+from predsurv.engine.account.portfolio import Settlement
 from predsurv.engine.engine import Engine
+from predsurv.engine.step import EMPTY_STEP
 from predsurv.strategies.arbitrage import Arbitrage
 from predsurv.trade.journal import Entry
 from predsurv.trade.results.ledger import Opening, fold
@@ -47,6 +49,16 @@ def test_what_a_strategy_notes_of_an_order_stands_below_it() -> None:
     assert "yes_basket buy 50 @ 0.3 " in lines[0]
     assert "arbitrage costs $47.783 with fees of $1.283; pays $50.00 whichever outcome" in lines[1]
     assert len(lines) == 4
+
+
+def test_what_a_market_paid_is_compared_with_what_its_shares_cost() -> None:
+    world = World(ABC)
+    engine = Engine(run="run", limits=LIMITS, strategies=[], cache=world.cache, account=world.account)
+    for payout, told in ((Price(0), "paid $0.00, $5.10 below cost"), (Price(MICROS), "paid $10.00, $4.90 over cost")):
+        settled = Settlement(StrategyName("me"), YES, Size(10 * MICROS), Money(5_100_000), Money(10 * payout))
+        event = MarketResolved(YES.venue, YES.market_id, START, None, ())
+        lines = lines_of(event, replace(EMPTY_STEP, settlements=(settled,)), engine)
+        assert told in lines[0]
 
 
 def test_what_the_account_lost_is_said_as_a_loss() -> None:
