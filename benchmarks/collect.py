@@ -26,12 +26,14 @@ from benchmarks.sockets import blast
 from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
+from predsurv.core.level_changes import PackedRecord
 from predsurv.core.num import MICROS
 from predsurv.net.clock import SystemClock
 from predsurv.store.layout import Layout
 from predsurv.store.seal.seal import seal_segment
 from predsurv.store.wal.log import WriteAheadLog
 from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 
 FRAMES = 60_000
 PEER_FRAMES = 60_000
@@ -57,13 +59,15 @@ class Made(Struct):
 def record(load: Load, folder: Path) -> Made:
     """Take every frame to Parquet files in ``folder``."""
     keys = [InstrumentKey(VENUE, MarketId(m), InstrumentId(a)) for m, a in load.tokens]
-    codec, recorder, layout, made = PolymarketCodec(epoch=1), Recorder(RecordingPolicy()), Layout(folder), Made()
+    shared = PolymarketSharedState()
+    shared.pack()  # as the collector has it
+    codec, recorder, layout, made = PolymarketCodec(1, shared), Recorder(RecordingPolicy()), Layout(folder), Made()
     codec.requests(frozenset(keys), frozenset())
     # Hashes are not verified, as when there is no time for it: what those cost is measured apart.
     codec.verifier.venue_books.suspend()
     codec.audit(0, 0, [])
     recorder.advance(load.arrivals[0])
-    records = recorder.want(dict.fromkeys(keys, MICROS), dict.fromkeys(keys))
+    records: list[PackedRecord] = [*recorder.want(dict.fromkeys(keys, MICROS), dict.fromkeys(keys))]
     log, flushed, clock = WriteAheadLog(layout.state, "c0", SystemClock()), load.arrivals[0], time.process_time
     for start in range(0, len(load.frames), TURN_FRAMES):
         events: list[MarketEvent] = []
@@ -80,7 +84,7 @@ def record(load: Load, folder: Path) -> Made:
         made.fold += folded - decoded
         made.log += clock() - folded
     began = clock()
-    log.append(records + recorder.stop())
+    log.append([*records, *recorder.stop()])
     path = log.close()
     made.log += clock() - began
     if path is not None:

@@ -23,6 +23,7 @@ from predsurv.ports import Broker, Catalog, VenueTraits
 from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse, WebSocketConnection
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
 from predsurv.venues.streaming.policy import StreamPolicy
@@ -125,10 +126,12 @@ class BlastVenue:
 
     def feed(self) -> StreamingFeed:
         """Return a feed with one connection that lets nothing go: all of it is to be measured."""
+        shared = PolymarketSharedState()
         stream = StreamSpec(
             venue=VENUE,
             url=f"ws://127.0.0.1:{self._port}/",
-            codec=lambda epoch: PolymarketCodec(epoch=epoch),
+            codec=lambda epoch: PolymarketCodec(epoch, shared),
+            pack=shared.pack,
             instruments_per_connection=self._instruments,
             policy=StreamPolicy(waiting_frames_max=10**8, waiting_bytes_max=10**10),
         )

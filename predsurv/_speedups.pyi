@@ -4,7 +4,7 @@ from typing import TypeAlias
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.records import Record
+from predsurv.core.level_changes import PackedEvent, PackedRecord, PythonLevelChanges
 from predsurv.state import book
 from predsurv.state.ladder import PythonLadder
 from predsurv.store.wal.columns_codec import Columns
@@ -14,14 +14,15 @@ Buffer: TypeAlias = bytes | memoryview
 
 class NativeLadder(PythonLadder): ...
 class NativeBookCore(book.PythonBookCore): ...
+class NativeLevelChanges(PythonLevelChanges): ...
 
 def fold_changes(
-    events: list[MarketEvent],
+    events: list[PackedEvent],
     at: int,
     watermark: int,
     hour_end: int,
     instruments: dict[InstrumentKey, RecordedInstrument],
-    out: list[Record],
+    out: list[PackedRecord],
     due: list[tuple[int, int, RecordedInstrument]],
     sequence: Iterator[int],
     interval: int,
@@ -33,10 +34,21 @@ def show_due(
     sequence: Iterator[int],
     levels: int,
     heartbeat: int,
-    out: list[Record],
+    out: list[PackedRecord],
     /,
 ) -> None: ...
-def columns_of(records: list[Record], table: dict[InstrumentKey, int], /) -> Columns: ...
+def fold_level_changes(
+    changes: NativeLevelChanges,
+    instruments: dict[InstrumentKey, RecordedInstrument],
+    out: list[PackedRecord],
+    due: list[tuple[int, int, RecordedInstrument]],
+    sequence: Iterator[int],
+    interval: int,
+    levels: int,
+    heartbeat: int,
+    /,
+) -> tuple[int, int]: ...
+def columns_of(records: list[PackedRecord], table: dict[InstrumentKey, int], /) -> Columns: ...
 def plain_messages(data: bytes, pos: int, bytes_max: int, /) -> tuple[list[bytes], int, int]: ...
 def level_arrays(counts: bytes, pairs: bytes, levels: int, /) -> list[tuple[bytes | None, bytes]]: ...
 def mine_changes(
@@ -72,7 +84,7 @@ def mine_outcomes(
 ) -> tuple[bytes, ...] | None: ...
 
 class NativeChangeReader:
-    def __init__(self, live: dict[str, InstrumentKey], epoch: int, /) -> None: ...
+    def __init__(self, live: dict[str, InstrumentKey], epoch: int, packed: bool, /) -> None: ...
     def read(
         self,
         frames: list[bytes],

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from predsurv.core.events import AccountNews, CoverageReason, MarketEvent, VenuePhase
 from predsurv.core.ids import EventId, InstrumentKey, VenueName
+from predsurv.core.level_changes import PackedEvent
 from predsurv.core.market import Market
 from predsurv.core.num import Money
 from predsurv.core.orders import AccountSnapshot, Approved
@@ -150,6 +151,15 @@ class Feed(Protocol):
 
     async def aclose(self) -> None:
         """Stop and leave nothing running; safe to call twice, and while ``batches`` waits."""
+        ...
+
+
+@runtime_checkable
+class PackingFeed(Protocol):
+    """Optional part of a feed: level changes that were received at one time put together."""
+
+    def packed_batches(self) -> AsyncIterator[Sequence[PackedEvent]]:
+        """Do as ``Feed.batches`` does, for who can take changes put together; instead of it, and before ``watch``."""
         ...
 
 

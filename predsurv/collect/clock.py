@@ -10,6 +10,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from predsurv.core.events import BookDelta, Gap, MarketEvent, Trade
+from predsurv.core.level_changes import LevelChanges, PackedEvent, each_event
 from predsurv.ports import Clock
 
 STEP_MAX: Final = 1_000_000_000
@@ -83,7 +84,7 @@ class SteadyClock:
         still, self._still = self._still, 0
         return still
 
-    def stamp(self, batch: Sequence[MarketEvent]) -> Sequence[MarketEvent]:
+    def stamp(self, batch: Sequence[PackedEvent]) -> Sequence[PackedEvent]:
         """Return events stamped by the machine's clock with this clock's time instead.
 
         Those that waited in a queue while the machine's clock was set need not be in order: the recorder moves them up
@@ -92,7 +93,7 @@ class SteadyClock:
         now, ahead = self.now(), self.ahead
         if not ahead:
             return batch
-        return [_moved(event, now, ahead) for event in batch]
+        return [_moved(event, now, ahead) for event in each_event(batch)]
 
 
 def _moved(event: MarketEvent, now: int, ahead: int) -> MarketEvent:
@@ -115,13 +116,13 @@ class ClockOffset:
         self._now: int | None = None
         self._before: int | None = None
 
-    def observe(self, batch: Sequence[MarketEvent], now: int, monotonic: int) -> None:
+    def observe(self, batch: Sequence[PackedEvent], now: int, monotonic: int) -> None:
         """Take in the first dated message of a batch with the machine's own times; ``now``: by its clock, ns UTC.
 
         One that waited since before the clock was set tells nothing of the clock as it is.
         """
         for event in batch[:4]:
-            if isinstance(event, BookDelta | Trade) and event.ts_venue is not None:
+            if isinstance(event, BookDelta | LevelChanges | Trade) and event.ts_venue is not None:
                 self._turn(monotonic)
                 ahead = event.ts_recv - event.ts_venue
                 if abs(now - event.ts_recv) <= STEP_MAX:

@@ -28,8 +28,8 @@ from predsurv.collect.startup import PreparedRun, open_sessions, start
 from predsurv.collect.status import CollectorStatus, LatencyHistogram
 from predsurv.config import Config
 from predsurv.config.value_types import Shard
-from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.level_changes import PackedEvent
 from predsurv.ports import Clock, Venue
 from predsurv.store.layout import Layout
 from predsurv.store.locks import CollectorLock
@@ -244,7 +244,7 @@ class Collector:
             self.status = self._current_status()
             self._metrics.set_status(self.status, sum(len(session.records) for session in self.sessions))
 
-    def _observe_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:
+    def _observe_batch(self, venue: VenueName, batch: Sequence[PackedEvent]) -> None:
         self._check_clock()
         self._metrics.observe_batch(venue, batch)
 

@@ -19,8 +19,9 @@ from predsurv.collect.selection.planner import Candidate
 from predsurv.core.errors import TransientError
 from predsurv.core.events import BookDelta, Trade
 from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.level_changes import LevelChanges, PackedRecord
 from predsurv.core.num import MICROS
-from predsurv.core.records import Coverage, Record
+from predsurv.core.records import Coverage
 from predsurv.ports import Mirrors
 
 _LOG: Final = logging.getLogger(__name__)
@@ -39,12 +40,14 @@ class LiveLearning:
         self._taken_to = 0
         self._recalled = False
 
-    def count(self, records: Iterable[Record]) -> None:
+    def count(self, records: Iterable[PackedRecord]) -> None:
         """Count changed levels, trades and covered time in ``records``."""
         self._updates.update([record.key for record in records if type(record) is BookDelta])
         for record in records:
             kind = type(record)
-            if kind is Trade:
+            if kind is LevelChanges:
+                record.count(self._updates)  # type: ignore[union-attr]
+            elif kind is Trade:
                 self._trade(record)  # type: ignore[arg-type]
             elif kind is Coverage:
                 self._cover(record)  # type: ignore[arg-type]

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from predsurv.collect.status import CollectorStatus, UploadStatus, VenueStatus
-from predsurv.core.events import MarketEvent
 from predsurv.core.ids import VenueName
+from predsurv.core.level_changes import PackedEvent
 from predsurv.ports import Clock
 from predsurv.store.layout import FOLDERS, Dataset
 from predsurv.store.seal.seal import SealReport
@@ -35,7 +35,7 @@ class CollectMetrics:
             if bucket:
                 self._gauges.set_uploads(UploadLevels())
 
-    def observe_batch(self, venue: VenueName, events: Sequence[MarketEvent]) -> None:
+    def observe_batch(self, venue: VenueName, events: Sequence[PackedEvent]) -> None:
         """Count the events of a batch."""
         if self._metrics is not None:
             self._metrics.observe_batch(venue, events)

@@ -29,10 +29,11 @@ from predsurv.collect.status import (
     state_of,
 )
 from predsurv.core.errors import PermanentError, TransientError
-from predsurv.core.events import ChannelChange, GapReason, MarketChange, MarketEvent, VenuePhase
+from predsurv.core.events import ChannelChange, GapReason, MarketChange, VenuePhase
 from predsurv.core.ids import InstrumentKey, VenueName
+from predsurv.core.level_changes import PackedEvent, PackedRecord
 from predsurv.core.records import Coverage, Record
-from predsurv.ports import Clock, Feed, Venue, Verifying
+from predsurv.ports import Clock, Feed, PackingFeed, Venue, Verifying
 from predsurv.state.coverage import NOT_WANTED
 from predsurv.store.retraction import retract
 
@@ -44,7 +45,7 @@ ALIVE_INTERVAL: Final = 1_000_000_000
 
 CLOSE_SECONDS_MAX: Final = 2.0
 
-BatchObserver = Callable[[VenueName, Sequence[MarketEvent]], None]
+BatchObserver = Callable[[VenueName, Sequence[PackedEvent]], None]
 """Called with every batch of a venue before it is recorded."""
 
 _LOG: Final = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class RecordingSession:
         self.recorder = recorder
         self.coverage = recorder.coverage
         self.scheduler = scheduler
-        self.records: list[Record] = []
+        self.records: list[PackedRecord] = []
         self.totals = CoverageTotals(since=clock.now())
         self.latency = LatencyHistogram()
         self.recent_latency = LatencyHistogram()
@@ -108,7 +109,7 @@ class RecordingSession:
         kept = [key for key in recorded if digest_of(key) in exploited]
         self.records += self.scheduler.resume(recorded, since, left.watermark, kept)
 
-    def take(self) -> tuple[list[Record], list[CheckpointEntry]]:
+    def take(self) -> tuple[list[PackedRecord], list[CheckpointEntry]]:
         """Return the records since the last call and the checkpoint entries that belong into the same commit."""
         records, self.records = self.records, []
         self.scheduler.learning.count(records)
@@ -132,10 +133,10 @@ class RecordingSession:
 
         Covered time since then in records not yet taken, of instruments that left meanwhile, is retracted.
         """
-        kept: list[Record] = []
+        kept: list[PackedRecord] = []
         for record in self.records:
             kept += retract([record], watermark, "disk_full") if type(record) is Coverage else [record]
-        self.records = kept + self.recorder.interrupt("disk_full", watermark, mute=True)
+        self.records = [*kept, *self.recorder.interrupt("disk_full", watermark, mute=True)]
 
     def retract_since(self, since: int) -> None:
         """Make everything from ``since`` (ns UTC) on a ``crash`` gap until new snapshots: its records were lost."""
@@ -227,7 +228,7 @@ class RecordingSession:
             self.records += records
 
         async def read() -> None:
-            async for batch in feed.batches():
+            async for batch in batches:
                 self._on_batch(self.venue.name, batch)
                 self._batches += 1
                 self._take_in(batch)
@@ -235,6 +236,7 @@ class RecordingSession:
         for channel in channels_at_start(self.venue, self.recorder.watermark):
             self.records += self.coverage.apply(channel)
         feed = self.venue.feed()
+        batches = feed.packed_batches() if isinstance(feed, PackingFeed) else feed.batches()
         scheduling = asyncio.create_task(self.scheduler.run(feed, index, mined, keep))
         reading = asyncio.create_task(read())
         try:
@@ -254,7 +256,7 @@ class RecordingSession:
         self.records += self.scheduler.follow(self.recorder.take_lifecycle())
         return len(records)
 
-    def _take_in(self, batch: Sequence[MarketEvent]) -> None:
+    def _take_in(self, batch: Sequence[PackedEvent]) -> None:
         self._offset.observe(batch, self._clock.now(), self._clock.monotonic())
         latency = latency_of(batch)
         if latency is not None:

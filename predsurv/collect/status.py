@@ -11,8 +11,9 @@ from typing import Final, Literal
 from msgspec import Struct, field
 
 from predsurv.collect.recording.instrument import RecordedInstrument
-from predsurv.core.events import GapReason, MarketEvent, VenuePhase
+from predsurv.core.events import GapReason, VenuePhase
 from predsurv.core.ids import VenueName
+from predsurv.core.level_changes import PackedEvent
 from predsurv.core.records import Coverage
 from predsurv.store.universe import iso_time
 
@@ -193,7 +194,7 @@ class CollectorStatus(Struct, frozen=True, kw_only=True):
     clock_steps: int = 0
 
 
-def latency_of(batch: Sequence[MarketEvent]) -> int | None:
+def latency_of(batch: Sequence[PackedEvent]) -> int | None:
     """Return the latency in ns of the first event with a venue time among the first four of a batch, None without."""
     for event in batch[:4]:
         sent: int | None = getattr(event, "ts_venue", None)

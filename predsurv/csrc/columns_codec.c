@@ -1,11 +1,13 @@
 /* Records as columns: what wal/columns_codec.py does with a comprehension per field. */
 
 #include "columns.h"
+#include "level_changes.h"
 #include "packed_runs.h"
 #include "parts.h"
 
 #define LEVEL_BYTES 16
 #define FIELDS_AHEAD 6
+#define KNOWN_KEYS 256
 
 enum { KEY, TS_VENUE, EPOCH, SEQ, SIDE, PRICE, SIZE, DELTA_RUNS };
 enum { B_POSITION, B_KEY, B_TS_VENUE, B_MARK, B_SEQ, B_BIDS, B_ASKS, B_BID_PRICES, B_BID_SIZES, B_ASK_PRICES,
@@ -28,17 +30,18 @@ typedef struct { PyObject *number; int64_t value; } Known;
 
 typedef struct {
     PyObject *table;   /* number by key */
-    PyObject *last;    /* borrowed: the key numbered last */
-    int32_t number;
-    PyObject *others;  /* positions of what has no columns */
+    struct { PyObject *key; int32_t number; } known[KNOWN_KEYS]; /* keys numbered lately, borrowed */
+    PyObject *others;  /* what has no columns, with its position */
+    Py_ssize_t count;  /* of records so far */
     Run times, deltas[DELTA_RUNS], books[BOOK_RUNS], tops[BOOK_RUNS];
     Known ts_recv, ts_venue;
 } Columns;
 
 static int32_t number_of(Columns *self, PyObject *key)
 {
-    if (key == self->last)
-        return self->number;
+    size_t place = ((uintptr_t)key >> 4) % KNOWN_KEYS;
+    if (key == self->known[place].key)
+        return self->known[place].number;
     PyObject *found = PyDict_GetItemWithError(self->table, key);
     long number = found != NULL ? PyLong_AsLong(found) : (long)PyDict_GET_SIZE(self->table);
     if (found == NULL) {
@@ -53,8 +56,8 @@ static int32_t number_of(Columns *self, PyObject *key)
             PyErr_SetString(PyExc_OverflowError, "a key table holds fewer instruments");
         return -1;
     }
-    self->last = key;
-    return self->number = (int32_t)number;
+    self->known[place].key = key;
+    return self->known[place].number = (int32_t)number;
 }
 
 static int add_key(Columns *self, Run *run, PyObject *key)
@@ -87,6 +90,39 @@ static int add_delta(Columns *self, PyObject *delta)
         || run_number(&runs[PRICE], slot(delta, delta_at.price)) < 0
         || run_number(&runs[SIZE], slot(delta, delta_at.size)) < 0
         || add_known(&self->ts_recv, &self->times, slot(delta, delta_at.ts_recv), run_number) < 0 ? -1 : 0;
+}
+
+/* Copy one field of every change. */
+#define COPY(run, value) \
+    for (Py_ssize_t i = 0; i < count; i++) { \
+        int64_t each = (value); \
+        memcpy(place[run] + i * (Py_ssize_t)sizeof each, &each, sizeof each); \
+    }
+
+static int add_changes(Columns *self, const LevelChanges *changes)
+{
+    const LevelChange *rows = changes->rows;
+    Py_ssize_t count = changes->count, bytes = count * (Py_ssize_t)sizeof(int64_t);
+    char *place[DELTA_RUNS], *times = run_grow(&self->times, bytes);
+    int failed = times == NULL;
+    for (int i = 0; !failed && i < DELTA_RUNS; i++)
+        failed = (place[i] = run_grow(&self->deltas[i], bytes)) == NULL;
+    for (Py_ssize_t i = 0; !failed && i < count; i++) {
+        int64_t number = number_of(self, rows[i].key);
+        failed = number < 0;
+        memcpy(place[KEY] + i * (Py_ssize_t)sizeof number, &number, sizeof number);
+        memcpy(times + i * (Py_ssize_t)sizeof changes->ts, &changes->ts, sizeof changes->ts);
+    }
+    if (failed)
+        return -1;
+    COPY(TS_VENUE, rows[i].ts_venue)
+    COPY(EPOCH, changes->epoch_number)
+    COPY(SEQ, rows[i].seq)
+    COPY(SIDE, rows[i].ask)
+    COPY(PRICE, rows[i].price)
+    COPY(SIZE, rows[i].size)
+    self->count += count;
+    return 0;
 }
 
 /* The levels of one side; the run of sizes stands after that of prices. */
@@ -158,7 +194,7 @@ static int add_top(Columns *self, Py_ssize_t position, PyObject *top)
 
 static int add_other(Columns *self, Py_ssize_t position, PyObject *record)
 {
-    PyObject *place = PyLong_FromSsize_t(position);
+    PyObject *place = Py_BuildValue("nO", position, record);
     int failed = place == NULL || PyList_Append(self->others, place) < 0;
     Py_XDECREF(place);
     if (failed)
@@ -198,8 +234,11 @@ static inline void fetch_ahead(PyObject *records, Py_ssize_t at)
 #endif
 }
 
-static int add_record(Columns *self, Py_ssize_t position, PyObject *record)
+static int add_record(Columns *self, PyObject *record)
 {
+    if (Py_IS_TYPE(record, &level_changes_type))
+        return add_changes(self, (LevelChanges *)record);
+    Py_ssize_t position = self->count++;
     if (Py_IS_TYPE(record, delta_type))
         return add_delta(self, record);
     if (Py_IS_TYPE(record, top_type))
@@ -248,7 +287,7 @@ static PyObject *collected(const Columns *self)
     PyObject *books = tuple_of(self->books, BOOK_RUNS, book_scales);
     PyObject *tops = tuple_of(self->tops, BOOK_RUNS, book_scales), *made = NULL;
     if (times != NULL && deltas != NULL && books != NULL && tops != NULL)
-        made = PyTuple_Pack(5, times, deltas, books, tops, self->others);
+        made = Py_BuildValue("nOOOOO", self->count, times, deltas, books, tops, self->others);
     Py_XDECREF(times);
     Py_XDECREF(deltas);
     Py_XDECREF(books);
@@ -259,7 +298,7 @@ static PyObject *collected(const Columns *self)
 static PyObject *columns_of(PyObject *Py_UNUSED(module), PyObject *args)
 {
     PyObject *records, *table, *made = NULL;
-    Columns self = {.number = -1};
+    Columns self = {.count = 0};
     if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &records, &PyDict_Type, &table))
         return NULL;
     self.table = table;
@@ -269,7 +308,7 @@ static PyObject *columns_of(PyObject *Py_UNUSED(module), PyObject *args)
         failed = run_expect(&self.deltas[i], expected) < 0;
     for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(records); i++) {
         fetch_ahead(records, i);
-        failed = add_record(&self, i, PyList_GET_ITEM(records, i)) < 0;
+        failed = add_record(&self, PyList_GET_ITEM(records, i)) < 0;
     }
     if (!failed)
         made = collected(&self);

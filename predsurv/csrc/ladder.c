@@ -1,5 +1,6 @@
 /* One side of a book: what ladder.py does. Levels lie side by side, sorted; there is nothing to hash. */
 
+#include "runs.h"
 #include "state.h"
 
 /* What is kept may be wrong now; until somebody asks, nothing more can happen to it. */
@@ -78,8 +79,11 @@ static int numbers_of(PyObject *level, int64_t *price, int64_t *size)
         PyErr_SetString(PyExc_TypeError, "a level is a tuple of price and size");
         return -1;
     }
-    *price = PyLong_AsLongLong(PyTuple_GET_ITEM(level, 0));
-    *size = PyLong_AsLongLong(PyTuple_GET_ITEM(level, 1));
+    int beyond = 0, beyond_too = 0;
+    *price = value_of(PyTuple_GET_ITEM(level, 0), &beyond);
+    *size = value_of(PyTuple_GET_ITEM(level, 1), &beyond_too);
+    if (beyond || beyond_too)
+        PyErr_SetString(PyExc_OverflowError, "64 bits do not hold this number");
     return (*price == -1 || *size == -1) && PyErr_Occurred() ? -1 : 0;
 }
 

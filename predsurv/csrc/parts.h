@@ -10,9 +10,12 @@
 int state_prepare(void);
 extern PyTypeObject ladder_type, book_type;
 
+/* Level changes of one time. */
+int level_changes_prepare(void);
+
 /* The recorder's fold and its rows of best levels. These prepare themselves when first called: they read types that are
    defined above `state`, which imports this module. */
-extern PyMethodDef recording_functions[];
+extern PyMethodDef recording_functions[], recording_changes_functions[];
 
 /* Records and levels as columns. */
 int columns_prepare(void);

@@ -8,6 +8,16 @@ typedef struct { int64_t price, size; } Level;
 typedef struct { Level *levels; Py_ssize_t count, room; } Side;
 typedef struct { Text token; Side bids, asks; int64_t stamp; } Book;
 
+/* Take a level as it is nearly always written; NULL when it is not. */
+static inline const char *quick_level(const char *at, const char *end, Level *level)
+{
+    Text ignored;
+    at = rest_of_number(AFTER(at, end, "{\"price\":\""), end, &ignored, &level->price);
+    at = rest_of_number(AFTER(at, end, ",\"size\":\""), end, &ignored, &level->size);
+    at = AFTER(at, end, "}");
+    return at != NULL && is_price(level->price) ? at : NULL;
+}
+
 static const char *take_level(const char *at, const char *end, Level *level)
 {
     unsigned seen = 0;
@@ -15,7 +25,8 @@ static const char *take_level(const char *at, const char *end, Level *level)
     if (at >= end || *at++ != '{')
         return NULL;
     for (;;) {
-        if ((at = take_name(at, end, &name)) == NULL || (at = take_text(at, end, &value)) == NULL || at >= end)
+        if ((at = take_name(at, end, &name)) == NULL || (at = take_text(at, end, &value)) == NULL
+            || (at = skip_spaces(at, end)) >= end)
             return NULL;
         if (IS(name, "price")) {
             ONCE(1u, NULL);
@@ -27,7 +38,7 @@ static const char *take_level(const char *at, const char *end, Level *level)
                 return NULL;
         }
         if (*at == '}')
-            return seen == 3u ? at + 1 : NULL;
+            return seen == 3u ? skip_spaces(at + 1, end) : NULL;
         if (*at++ != ',')
             return NULL;
     }
@@ -48,13 +59,18 @@ static int make_room(Side *side)
 
 static const char *take_side(const char *at, const char *end, Side *side)
 {
-    if (at >= end || *at++ != '[' || at >= end)
+    if (at >= end || *at++ != '[' || (at = skip_spaces(at, end)) >= end)
         return NULL;
     if (*at == ']')
         return at + 1;
     for (;;) {
-        if (side->count == LEVELS_MAX || !make_room(side)
-            || (at = take_level(at, end, &side->levels[side->count])) == NULL || at >= end)
+        if (side->count == LEVELS_MAX || !make_room(side))
+            return NULL;
+        Level *level = &side->levels[side->count];
+        const char *after = quick_level(at, end, level);
+        if (after == NULL)
+            after = take_level(skip_spaces(at, end), end, level);
+        if ((at = after) == NULL || at >= end)
             return NULL;
         side->count++;
         if (*at == ']')
@@ -102,7 +118,7 @@ static int read_fields(const char *at, Py_ssize_t size, Book *book)
         return 0;
     for (;;) {
         if ((at = take_name(at, end, &name)) == NULL || (at = take_value(name, at, end, book, &seen)) == NULL
-            || at >= end)
+            || (at = skip_spaces(at, end)) >= end)
             return 0;
         if (*at == '}')
             return seen == 31u && at + 1 == end;

@@ -4,137 +4,23 @@
    message that this does not understand costs time and nothing more. What it takes means the same to both; tests
    compare them. */
 
+#include "level_changes.h"
 #include "parts.h"
-#include "polymarket_text.h"
+#include "polymarket_scan.h"
+#include "runs.h"
 
-#define ENTRIES_MAX 64 /* changes of one message; it has two */
 #define EARLIEST 1420070400000LL
 #define LATEST 4102444800000LL
 #define TOKENS 8192    /* remembered texts */
 #define TOKEN_BITS 13  /* 2 ** 13 = TOKENS */
 #define TOKEN_MAX 256  /* of a remembered text; others are not worth it */
+#define FRAMES_AHEAD 2
+#define FRAME_BYTES 640 /* of a usual message */
 #define GRID 100       /* micros between two remembered prices */
-#define TAIL "\"event_type\":\"price_change\"}" /* the venue writes its tag last */
-
-typedef struct { Text token, price_text, size_text; int64_t price, size; int bid; } Entry;
-typedef struct { Entry entries[ENTRIES_MAX]; int count; int64_t stamp; } Changes;
 
 static PyObject *delta_type, *bid_text, *ask_text;
 static PyObject *tokens[TOKENS];
 static PyObject *prices[MICROS / GRID + 1];
-
-/* Read one change; NULL when it is not in its present form. */
-static const char *take_entry(const char *at, const char *end, Entry *entry)
-{
-    unsigned seen = 0;
-    Text name, value;
-    if (at >= end || *at++ != '{')
-        return NULL;
-    for (;;) {
-        if ((at = take_name(at, end, &name)) == NULL || (at = take_text(at, end, &value)) == NULL)
-            return NULL;
-        if (IS(name, "asset_id")) {
-            ONCE(1u, 0);
-            entry->token = value;
-        } else if (IS(name, "price")) {
-            ONCE(2u, 0);
-            entry->price_text = value;
-            if (!is_price(entry->price = micros(value)))
-                return NULL;
-        } else if (IS(name, "size")) {
-            ONCE(4u, 0);
-            entry->size_text = value;
-            if ((entry->size = micros(value)) < 0)
-                return NULL;
-        } else if (IS(name, "side")) {
-            ONCE(8u, 0);
-            entry->bid = IS(value, "BUY");
-            if (!entry->bid && !IS(value, "SELL"))
-                return NULL;
-        }
-        if (at >= end)
-            return NULL;
-        if (*at == '}')
-            return seen == 15u ? at + 1 : NULL;
-        if (*at++ != ',')
-            return NULL;
-    }
-}
-
-static const char *take_entries(const char *at, const char *end, Changes *out)
-{
-    out->count = 0;
-    if (at >= end || *at++ != '[')
-        return NULL;
-    for (;;) {
-        if (out->count == ENTRIES_MAX || (at = take_entry(at, end, &out->entries[out->count])) == NULL || at >= end)
-            return NULL;
-        out->count++;
-        if (*at == ']')
-            return at + 1;
-        if (*at++ != ',')
-            return NULL;
-    }
-}
-
-/* Read a message of changes; 0 when it is not in its present form. */
-static int read_changes(const char *at, Py_ssize_t size, Changes *out)
-{
-    const char *end = at + size;
-    unsigned seen = 0;
-    Text name, value;
-    if (!plain(at, size) || size < 2 || *at++ != '{')
-        return 0;
-    for (;;) {
-        if ((at = take_name(at, end, &name)) == NULL)
-            return 0;
-        if (IS(name, "price_changes")) {
-            ONCE(1u, 0);
-            at = take_entries(at, end, out);
-        } else if ((at = take_text(at, end, &value)) != NULL) {
-            if (IS(name, "timestamp")) {
-                ONCE(2u, 0);
-                if ((out->stamp = stamp_of(value)) < 0)
-                    return 0;
-            } else if (IS(name, "event_type")) {
-                ONCE(4u, 0);
-                if (!IS(value, "price_change"))
-                    return 0;
-            }
-        }
-        if (at == NULL || at >= end)
-            return 0;
-        if (*at == '}')
-            return seen == 7u && at + 1 == end;
-        if (*at++ != ',')
-            return 0;
-    }
-}
-
-static int same_text(Text a, Text b) { return a.size == b.size && memcmp(a.at, b.at, (size_t)a.size) == 0; }
-
-static int same_entry(const Entry *a, const Entry *b)
-{
-    return a->bid == b->bid && same_text(a->price_text, b->price_text) && same_text(a->size_text, b->size_text)
-        && same_text(a->token, b->token);
-}
-
-/* Whether both say the same, in whatever order. */
-static int repeats(const Changes *said, const Changes *before)
-{
-    uint64_t used = 0;
-    if (said->count != before->count)
-        return 0;
-    for (int i = 0; i < said->count; i++) {
-        int j = 0;
-        while (j < before->count && ((used >> j & 1) || !same_entry(&said->entries[i], &before->entries[j])))
-            j++;
-        if (j == before->count)
-            return 0;
-        used |= (uint64_t)1 << j;
-    }
-    return 1;
-}
 
 /* The text of a token as a new reference, the same object as last time where it is still remembered. */
 static PyObject *token_text(Text token)
@@ -164,67 +50,99 @@ PyObject *price_of(int64_t value)
     return Py_NewRef(*place);
 }
 
-static PyObject *venue_time(int64_t stamp)
-{
-    return stamp > EARLIEST && stamp < LATEST ? PyLong_FromLongLong(stamp * MICROS) : Py_NewRef(Py_None);
-}
+/* The venue's time in ns UTC; ABSENT when it is not plausible. */
+static int64_t venue_time(int64_t stamp) { return stamp > EARLIEST && stamp < LATEST ? stamp * MICROS : ABSENT; }
 
 typedef struct {
     PyObject_HEAD
     PyObject *live, *epoch, *before;
-    int64_t before_stamp;
+    Changes messages[2]; /* that of `before`, whose texts lie in it, and room for the next */
+    int said_before;     /* which of them is that of `before` */
+    char packed;
 } Reader;
 
-static int add_delta(Reader *self, const Entry *entry, PyObject *ts_recv, PyObject *ts_venue, PyObject *out)
+/* Where the changes of one call go. */
+typedef struct {
+    PyObject *ts_recv, *out, *noted;
+    Py_ssize_t expected;   /* changes to come */
+    LevelChanges *changes; /* those of `out` that more can be appended to, borrowed */
+    PyObject *ts_venue;    /* of the message, made when it is needed */
+} Reading;
+
+static int append_delta(Reader *self, Reading *to, const Entry *entry, PyObject *key, int64_t ts_venue)
 {
-    PyObject *text = token_text(entry->token), *key, *price, *size, *delta = NULL;
-    if (text == NULL)
-        return -1;
-    key = PyDict_GetItemWithError(self->live, text);
-    Py_DECREF(text);
-    if (key == NULL)
-        return PyErr_Occurred() ? -1 : 0;
-    price = price_of(entry->price);
-    size = PyLong_FromLongLong(entry->size);
-    if (price != NULL && size != NULL) {
-        PyObject *given[] = {key, ts_recv, ts_venue, self->epoch, Py_None, entry->bid ? bid_text : ask_text, price, size};
+    if (to->ts_venue == NULL)
+        to->ts_venue = ts_venue == ABSENT ? Py_NewRef(Py_None) : PyLong_FromLongLong(ts_venue);
+    PyObject *price = price_of(entry->price), *size = PyLong_FromLongLong(entry->size), *delta = NULL;
+    if (to->ts_venue != NULL && price != NULL && size != NULL) {
+        PyObject *given[] = {key, to->ts_recv, to->ts_venue, self->epoch, Py_None, entry->bid ? bid_text : ask_text,
+                             price, size};
         delta = PyObject_Vectorcall(delta_type, given, 8, NULL);
     }
     Py_XDECREF(price);
     Py_XDECREF(size);
-    int failed = delta == NULL || PyList_Append(out, delta) < 0;
+    int failed = delta == NULL || PyList_Append(to->out, delta) < 0;
     Py_XDECREF(delta);
     return failed ? -1 : 0;
 }
 
-static int is_change(PyObject *frame)
+static int append_change(Reader *self, Reading *to, const Entry *entry, PyObject *key, int64_t ts_venue)
 {
-    Py_ssize_t before = PyBytes_CheckExact(frame) ? PyBytes_GET_SIZE(frame) - (Py_ssize_t)(sizeof(TAIL) - 1) : -1;
-    return before >= 0 && memcmp(PyBytes_AS_STRING(frame) + before, TAIL, sizeof(TAIL) - 1) == 0;
+    LevelChanges *changes = to->changes;
+    if (changes == NULL || changes->count >= CHANGES_MAX) {
+        changes = level_changes_new(to->ts_recv, self->epoch, to->expected < CHANGES_MAX ? to->expected : CHANGES_MAX);
+        int failed = changes == NULL || PyList_Append(to->out, (PyObject *)changes) < 0;
+        Py_XDECREF(changes);
+        if (failed)
+            return -1;
+        to->changes = changes;
+    }
+    LevelChange change = {key, ts_venue, ABSENT, entry->price, entry->size, !entry->bid};
+    return level_changes_add(changes, change);
+}
+
+static int add_changes(Reader *self, Reading *to, const Changes *message)
+{
+    int64_t ts_venue = venue_time(message->stamp);
+    int failed = 0;
+    for (int i = 0; i < message->count && !failed; i++) {
+        const Entry *entry = &message->entries[i];
+        PyObject *text = token_text(entry->token);
+        PyObject *key = text == NULL ? NULL : PyDict_GetItemWithError(self->live, text);
+        Py_XDECREF(text);
+        if (key == NULL)
+            failed = PyErr_Occurred() != NULL;
+        else
+            failed = (self->packed ? append_change : append_delta)(self, to, entry, key, ts_venue) < 0;
+    }
+    Py_CLEAR(to->ts_venue);
+    return failed ? -1 : 0;
 }
 
 /* Take one frame: 1 taken, 0 not in its present form, -1 an exception. */
-static int take_frame(Reader *self, PyObject *frame, PyObject *ts_recv, PyObject *out, PyObject *noted)
+static int take_frame(Reader *self, PyObject *frame, Reading *to)
 {
-    Changes changes, before;
-    if (!is_change(frame) || !read_changes(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), &changes))
+    Changes *message = &self->messages[!self->said_before];
+    const Changes *before = self->before == NULL ? NULL : &self->messages[self->said_before];
+    if (!is_change(frame) || !read_changes(frame, message))
         return 0;
-    if (self->before != NULL && self->before_stamp == changes.stamp
-        && read_changes(PyBytes_AS_STRING(self->before), PyBytes_GET_SIZE(self->before), &before)
-        && repeats(&changes, &before))
+    if (before != NULL && before->stamp == message->stamp && repeats(message, before))
         return 1;
-    PyObject *ts_venue = venue_time(changes.stamp);
-    if (ts_venue == NULL)
+    if (add_changes(self, to, message) < 0 || (to->noted != Py_None && PyList_Append(to->noted, frame) < 0))
         return -1;
-    int failed = 0;
-    for (int i = 0; i < changes.count && !failed; i++)
-        failed = add_delta(self, &changes.entries[i], ts_recv, ts_venue, out);
-    Py_DECREF(ts_venue);
-    if (failed || (noted != Py_None && PyList_Append(noted, frame) < 0))
-        return -1;
-    self->before_stamp = changes.stamp;
+    self->said_before = !self->said_before;
     Py_XSETREF(self->before, Py_NewRef(frame));
     return 1;
+}
+
+/* Fetch a frame that is read soon. */
+static inline void fetch_frame(PyObject *frames, Py_ssize_t at)
+{
+    if (at < PyList_GET_SIZE(frames)) {
+        const char *frame = (const char *)PyList_GET_ITEM(frames, at);
+        for (int i = 0; i < FRAME_BYTES; i += 64)
+            FETCH(frame + i);
+    }
 }
 
 static PyObject *reader_read(Reader *self, PyObject *const *args, Py_ssize_t count)
@@ -241,9 +159,11 @@ static PyObject *reader_read(Reader *self, PyObject *const *args, Py_ssize_t cou
     Py_ssize_t at = PyLong_AsSsize_t(args[1]);
     if (at < 0 && PyErr_Occurred())
         return NULL;
+    Reading to = {args[2], args[3], args[4], 2 * (PyList_GET_SIZE(args[0]) - at), NULL, NULL};
     for (; at >= 0 && at < PyList_GET_SIZE(args[0]); at++) {
         PyObject *frame = Py_NewRef(PyList_GET_ITEM(args[0], at));
-        int taken = take_frame(self, frame, args[2], args[3], args[4]);
+        fetch_frame(args[0], at + FRAMES_AHEAD);
+        int taken = take_frame(self, frame, &to);
         Py_DECREF(frame);
         if (taken < 0)
             return NULL;
@@ -266,12 +186,11 @@ static PyObject *reader_before(Reader *self, PyObject *Py_UNUSED(ignored))
 
 static PyObject *reader_remember(Reader *self, PyObject *frame)
 {
-    Changes changes;
-    if (!is_change(frame) || !read_changes(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), &changes)) {
+    if (!is_change(frame) || !read_changes(frame, &self->messages[!self->said_before])) {
         Py_CLEAR(self->before);
         Py_RETURN_FALSE;
     }
-    self->before_stamp = changes.stamp;
+    self->said_before = !self->said_before;
     Py_XSETREF(self->before, Py_NewRef(frame));
     Py_RETURN_TRUE;
 }
@@ -279,10 +198,12 @@ static PyObject *reader_remember(Reader *self, PyObject *frame)
 static int reader_init(Reader *self, PyObject *args, PyObject *Py_UNUSED(keywords))
 {
     PyObject *live, *epoch;
-    if (!PyArg_ParseTuple(args, "O!O!", &PyDict_Type, &live, &PyLong_Type, &epoch))
+    int packed;
+    if (!PyArg_ParseTuple(args, "O!O!p", &PyDict_Type, &live, &PyLong_Type, &epoch, &packed))
         return -1;
     Py_XSETREF(self->live, Py_NewRef(live));
     Py_XSETREF(self->epoch, Py_NewRef(epoch));
+    self->packed = (char)packed;
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* What both readers of the wire's text share: taking texts, numbers and times out of a frame.
 
-   A message is taken only in its present form: compact ASCII JSON whose values are texts without escapes. No byte is
-   read before it is known to be inside of the frame. */
+   A message is taken only in its present form: ASCII JSON whose values are texts without escapes, with no other white
+   space than spaces. No byte is read before it is known to be inside of the frame. */
 
 #ifndef PREDSURV_POLYMARKET_TEXT_H
 #define PREDSURV_POLYMARKET_TEXT_H
@@ -32,17 +32,25 @@ PyObject *read_book(PyObject *module, PyObject *frame);
 /* Whether every byte is printable ASCII other than a backslash: then a quote always ends a text. */
 static inline int plain(const char *at, Py_ssize_t size)
 {
-    unsigned bad = 0;
+    unsigned char bad = 0; /* one byte, so that a compiler looks at many at once */
     for (Py_ssize_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)at[i];
-        bad |= (c < 0x20) | (c > 0x7e) | (c == '\\');
+        bad |= (unsigned char)((unsigned char)(c - 0x20) > 0x7e - 0x20) | (unsigned char)(c == '\\');
     }
     return !bad;
 }
 
-/* Take a text and the character that follows it; NULL when there is none. */
+static inline const char *skip_spaces(const char *at, const char *end)
+{
+    while (at < end && *at == ' ')
+        at++;
+    return at;
+}
+
+/* Take a text after spaces; NULL when there is none. */
 static inline const char *take_text(const char *at, const char *end, Text *out)
 {
+    at = skip_spaces(at, end);
     if (at >= end || *at != '"')
         return NULL;
     const char *close = memchr(at + 1, '"', (size_t)(end - at - 1));
@@ -53,10 +61,13 @@ static inline const char *take_text(const char *at, const char *end, Text *out)
     return close + 1;
 }
 
+/* Take a field's name and colon, and the spaces around it. */
 static inline const char *take_name(const char *at, const char *end, Text *out)
 {
     at = take_text(at, end, out);
-    return at != NULL && at < end && *at == ':' ? at + 1 : NULL;
+    if (at == NULL || (at = skip_spaces(at, end)) >= end || *at != ':')
+        return NULL;
+    return skip_spaces(at + 1, end);
 }
 
 /* Digits with at most six decimals as micros; -1 for every other way to write a number. */
@@ -83,6 +94,49 @@ static inline int64_t micros(Text text)
     for (; decimals < 6; decimals++)
         value *= 10;
     return value;
+}
+
+/* Where `at` goes on after `text`; NULL when it does not begin with that. */
+#define AFTER(at, end, text) \
+    ((at) != NULL && (end) - (at) >= (Py_ssize_t)sizeof(text) - 1 && memcmp(at, text, sizeof(text) - 1) == 0 \
+         ? (at) + sizeof(text) - 1 : NULL)
+
+/* Take what is left of a text and its quote. */
+static inline const char *rest_of_text(const char *at, const char *end, Text *out)
+{
+    const char *close = at == NULL ? NULL : memchr(at, '"', (size_t)(end - at));
+    if (close == NULL)
+        return NULL;
+    *out = (Text){at, close - at};
+    return close + 1;
+}
+
+/* The same of a number of micros: as `micros` reads it. */
+static inline const char *rest_of_number(const char *at, const char *end, Text *out, int64_t *value)
+{
+    static const int64_t units[] = {MICROS, MICROS / 10, MICROS / 100, MICROS / 1000, 100, 10, 1};
+    if (at == NULL)
+        return NULL;
+    const char *start = at;
+    uint64_t digits = 0;
+    Py_ssize_t decimals = 0;
+    while (at < end && *at >= '0' && *at <= '9')
+        digits = digits * 10 + (uint64_t)(*at++ - '0');
+    if (at == start || at - start > DIGITS_MAX || at == end)
+        return NULL;
+    if (*at == '.') {
+        const char *point = at++;
+        while (at < end && *at >= '0' && *at <= '9')
+            digits = digits * 10 + (uint64_t)(*at++ - '0');
+        decimals = at - point - 1;
+        if (decimals == 0 || decimals > 6 || at == end)
+            return NULL;
+    }
+    if (*at != '"')
+        return NULL;
+    *value = (int64_t)digits * units[decimals];
+    *out = (Text){start, at - start};
+    return at + 1;
 }
 
 static inline int64_t stamp_of(Text text)

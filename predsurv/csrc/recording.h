@@ -18,6 +18,9 @@ int tops_prepare(void);
 /* show_due(heap, mark, order, levels, heartbeat, out): write the rows due before `mark`. */
 PyObject *show_due(PyObject *module, PyObject *args);
 
+/* Write the row of a pending book as of its due time, none when its best levels are the same. -1 with an exception. */
+int show_row(PyObject *line, PyObject *levels, int64_t heartbeat, PyObject *out);
+
 /* Put `value`, whose reference it takes, into a slot. -1 when there is none. */
 int store(PyObject *object, Py_ssize_t offset, PyObject *value);
 

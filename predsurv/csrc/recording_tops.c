@@ -59,8 +59,8 @@ static int write_row(PyObject *line, Book *book, PyObject *ts, PyObject *const s
         || store(line, line_at.shown_at, Py_NewRef(ts)) < 0 ? -1 : 0;
 }
 
-/* Write the row of a pending book as of its due time, none when its best levels are the same: what Tops.show does. */
-static int show(PyObject *line, PyObject *levels, int64_t heartbeat, PyObject *out)
+/* What SnapshotSampler.sample does. */
+int show_row(PyObject *line, PyObject *levels, int64_t heartbeat, PyObject *out)
 {
     Book *book = (Book *)slot(line, line_at.book);
     int64_t due = number_at(line, line_at.due), changed_at = number_at(line, line_at.changed_at);
@@ -104,7 +104,7 @@ static int take_entry(PyObject *entry, int64_t mark, PyObject *const how[4], int
         return 0;
     if (changed_at >= mark) /* more may come at this very instant */
         return push(heap, slot(line, line_at.changed_at), order, line);
-    return show(line, levels, heartbeat, out);
+    return show_row(line, levels, heartbeat, out);
 }
 
 /* The time of a heap's first entry, INT64_MAX when it is empty; -1 with an exception. */

@@ -10,6 +10,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Ask for memory that is needed soon. */
+#ifdef __GNUC__
+#define FETCH(address) __builtin_prefetch(address)
+#else
+#define FETCH(address) ((void)(address))
+#endif
+
 /* A type of predsurv.core as a new reference; NULL with an exception when there is none. */
 static inline PyTypeObject *core_type(const char *module_name, const char *name)
 {

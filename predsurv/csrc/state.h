@@ -41,6 +41,17 @@ int64_t ladder_size(const Ladder *self, int64_t price);
 /* Exchange the levels of a ladder for `other`, which lie as in `Ladder.rungs`. */
 void ladder_exchange(Ladder *self, Rung **other, Py_ssize_t *count, Py_ssize_t *room);
 
+/* Fetch the best levels, near which most changes are. */
+static inline void ladder_fetch(const Ladder *self)
+{
+    if (self->count == 0)
+        return;
+    const char *best = (const char *)(self->rungs + self->count - 1);
+    FETCH(best);
+    FETCH(self->rungs + (self->count > 4 ? self->count - 5 : 0));
+    FETCH(self->rungs + self->count / 2);
+}
+
 /* The best price, `none` where there is no level. */
 static inline int64_t ladder_best_price(const Ladder *self, int64_t none)
 {

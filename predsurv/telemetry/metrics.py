@@ -26,6 +26,7 @@ from predsurv.core.events import (
     TradingPhase,
     VenuePhase,
 )
+from predsurv.core.level_changes import LevelChanges, PackedEvent, count_of
 from predsurv.ports import RequestLevel
 from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge, Histogram, LabelValues
 
@@ -130,13 +131,15 @@ class Metrics:
         """Set when (ns UTC by the machine's clock) the process was at work: not stuck, not starved."""
         self._pulse.set((), now / _NS)
 
-    def observe_batch(self, venue: str, events: Sequence[MarketEvent]) -> None:
+    def observe_batch(self, venue: str, events: Sequence[PackedEvent]) -> None:
         """Count the events and latencies of a batch of one feed; take in its connections and the venue's phase.
 
         Counts are exact. Latency is measured on at most SAMPLES_MAX events spread evenly over the batch, each
         weighted by the number of events it represents; a negative latency (clocks differ) counts as 0.
         """
-        counts = Tally(map(type, events))
+        counts = Tally[type](map(type, events))
+        if counts.pop(LevelChanges, 0):
+            counts[BookDelta] += sum(len(each) for each in events if type(each) is LevelChanges)
         series = self._event_series.setdefault(venue if venue in self._venues else "", {})
         for kind, count in counts.items():
             if kind not in series:
@@ -176,11 +179,11 @@ class Metrics:
         return _EventSeries(self._events.close(values), self._latency.observer(values) if kind in _TIMED else None)
 
 
-def _sample_latency(events: Sequence[MarketEvent], series: Mapping[type, _EventSeries]) -> None:
+def _sample_latency(events: Sequence[PackedEvent], series: Mapping[type, _EventSeries]) -> None:
     stride = -(-len(events) // SAMPLES_MAX)
     for index in range(0, len(events), stride or 1):
         event = events[index]
-        observe = series[type(event)].observe_latency
+        observe = series[BookDelta if type(event) is LevelChanges else type(event)].observe_latency
         ts_venue = getattr(event, "ts_venue", None)
         if observe is not None and ts_venue is not None:
-            observe(max(event.ts_recv - ts_venue, 0), min(stride, len(events) - index))
+            observe(max(event.ts_recv - ts_venue, 0), count_of(events[index : index + stride]))

@@ -19,6 +19,7 @@ from predsurv.collect.session import RecordingSession
 from predsurv.config import MockConfig
 from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import each_record
 from predsurv.core.records import Coverage, Record
 from predsurv.exchange.tape import LevelChange
 from predsurv.net.clock import ManualClock
@@ -69,12 +70,12 @@ async def rotate(count: int, *, markets: int = 120, rate: int = 400, capacity: i
             await clock.advance(STEP)
             session.settle()
             _move_to_index(session, index)
-            judge.take(session.records, tape, venue)
+            judge.take(each_record(session.records), tape, venue)
             session.records = []
         running.cancel()
         await asyncio.wait([running])
     session.records += recorder.stop()
-    judge.take(session.records, tape, venue)
+    judge.take(each_record(session.records), tape, venue)
     verdict = judge.verdict()
     verdict.rotations, verdict.swaps = scheduler.rotations, judge.swaps
     verdict.orphans, verdict.strays = recorder.counters.orphans, recorder.counters.strays

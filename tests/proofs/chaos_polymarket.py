@@ -15,12 +15,14 @@ from typing import get_args
 
 from predsurv.config import CollectorConfig, Config, PolymarketConfig, VenuesConfig
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.level_changes import each_event
 from predsurv.net.clock import system_random
-from predsurv.ports import Clock, Feed
+from predsurv.ports import Clock
 from predsurv.simulate.polymarket.books import LastTradeForm
 from predsurv.simulate.polymarket.fault_injector import KINDS
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.venues.polymarket.venue import PolymarketVenue
+from predsurv.venues.streaming.feed import StreamingFeed
 from tests.kit.given_clock import GivenClock
 from tests.kit.polymarket_judge import Judge
 
@@ -56,11 +58,11 @@ def venue_of(simulator: PolymarketSimulator, clock: Clock, per_connection: int =
     return PolymarketVenue(config, clock, system_random)
 
 
-async def listen(feed: Feed, judge: Judge, clock: Clock) -> None:
+async def listen(feed: StreamingFeed, judge: Judge, clock: Clock) -> None:
     """Judge what the feed says, and the books every quarter of a second."""
     probed = clock.monotonic()
-    async for batch in feed.batches():
-        judge.take(batch)
+    async for batch in feed.packed_batches():
+        judge.take(each_event(batch))
         if clock.monotonic() - probed >= PROBE_SECONDS * S:
             judge.probe()
             probed = clock.monotonic()

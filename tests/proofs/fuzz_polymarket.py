@@ -17,6 +17,7 @@ from random import Random
 
 from predsurv.core.errors import WireError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.level_changes import each_event
 from predsurv.venues.polymarket import catalog, rest
 from predsurv.venues.polymarket import fast_decoder as changes
 from predsurv.venues.polymarket.decoder import PolymarketCodec
@@ -68,13 +69,14 @@ def targets() -> dict[str, Target]:
 class Codec:
     """A codec that wants what the frames name, made anew now and then as connections are."""
 
-    def __init__(self, readers: changes.ChangeReaders | None = None) -> None:
+    def __init__(self, readers: changes.ChangeReaders | None = None, *, packed: bool = False) -> None:
         self.memory = PolymarketSharedState()
+        self.memory.packed = packed
         self.readers = readers
         self.frames = 0
         self.codec = self._made()
 
-    def __call__(self, frame: bytes) -> tuple[bool, list[object], AbstractSet[InstrumentKey]]:
+    def __call__(self, frame: bytes) -> tuple[bool, Sequence[object], AbstractSet[InstrumentKey]]:
         self.frames += 1
         if self.frames % CODEC_FRAMES == 0:
             self.codec = self._made()
@@ -84,7 +86,7 @@ class Codec:
         lost = self.codec.take_lost()
         if lost:
             self.codec.requests(lost, lost)
-        return said, out, lost
+        return said, each_event(out), lost  # type: ignore[arg-type]
 
     def _made(self) -> PolymarketCodec:
         codec = PolymarketCodec(1, self.memory, readers=self.readers)
@@ -95,13 +97,19 @@ class Codec:
 
 
 class Twins:
-    """The readers in Python and their compiled twins beside each other: whatever comes, they must say the same."""
+    """The readers in Python and their compiled twins beside each other: whatever comes, they must say the same.
+
+    The twins once as they are and once with changes put together.
+    """
 
     def __init__(self) -> None:
         self.python, self.compiled = Codec(changes.PYTHON), Codec(changes.COMPILED)
+        self.packed = Codec(changes.COMPILED, packed=True)
 
     def __call__(self, frame: bytes) -> None:
-        assert self.python(frame) == self.compiled(frame), "the compiled twin says something else"
+        expected = self.python(frame)
+        assert expected == self.compiled(frame), "the compiled twin says something else"
+        assert expected == self.packed(frame), "the changes put together say something else"
 
 
 def fuzz(

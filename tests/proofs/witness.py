@@ -26,7 +26,7 @@ from predsurv.config import Config, load
 from predsurv.core.errors import PredsurvError
 from predsurv.core.events import BookDelta, Gap, MarketEvent, Trade
 from predsurv.core.ids import VenueName
-from predsurv.core.records import Record
+from predsurv.core.level_changes import PackedEvent, PackedRecord, each_event, each_record
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock, MarketQuery
 from predsurv.store.universe_writer import UniverseWriter
@@ -154,14 +154,14 @@ async def _collect(config: Config, witness: Witness, commits: int, clock: Clock)
 def _tell_rows(witness: Witness) -> None:
     apply: Any = Recorder.apply
 
-    def told(self: Recorder, events: Sequence[MarketEvent], now: int = NEVER) -> list[Record]:
-        rows = list(_rows(events, self.watermark, max(now, self.watermark)))
+    def told(self: Recorder, events: Sequence[PackedEvent], now: int = NEVER) -> list[PackedRecord]:
+        rows = list(_rows(each_event(events), self.watermark, max(now, self.watermark)))
         if rows:
             witness.tell(Told(rows))
-        records: list[Record] = apply(self, events, now)
+        records: list[PackedRecord] = apply(self, events, now)
         return records
 
-    Recorder.apply = told  # type: ignore[method-assign]
+    Recorder.apply = told  # type: ignore[assignment,method-assign]
 
 
 def _rows(events: Sequence[MarketEvent], watermark: int, latest: int) -> Iterator[Row]:
@@ -183,10 +183,10 @@ def _tell_commits(witness: Witness, commits: int) -> None:
     write: Any = LogWriter.write
 
     async def told(
-        self: LogWriter, records: Sequence[Record], entries: Sequence[tuple[str, bytes]]
+        self: LogWriter, records: Sequence[PackedRecord], entries: Sequence[tuple[str, bytes]]
     ) -> Sequence[LogFact]:
         facts: Sequence[LogFact] = await write(self, records, entries)
-        latest = max((record.ts_recv for record in records if isinstance(record, BookDelta)), default=0)
+        latest = max((record.ts_recv for record in each_record(records) if isinstance(record, BookDelta)), default=0)
         paused = self.paused is not None
         if latest or paused:
             witness.tell(Told(flushed=0 if paused else latest, at=SystemClock().monotonic(), paused=paused))

@@ -16,7 +16,7 @@ from predsurv.collect.resume.coverage_index import CoverageIndex
 from predsurv.collect.resume.damage import DamageTracker
 from predsurv.collect.session import RecordingSession
 from predsurv.core.errors import TransientError
-from predsurv.core.records import Record
+from predsurv.core.level_changes import PackedRecord
 from predsurv.store.layout import parse_segment
 from predsurv.store.seal.seal import SealReport
 from predsurv.store.wal.log import LogFact, LogPaused, LogResumed
@@ -126,7 +126,7 @@ class Committer:
     def _watermarks(self) -> list[int]:
         return [session.recorder.watermark for session in self._sessions]
 
-    def _taken(self) -> tuple[list[Record], list[CheckpointEntry]]:
+    def _taken(self) -> tuple[list[PackedRecord], list[CheckpointEntry]]:
         taken = [session.take() for session in self._sessions]
         return [record for kept, _ in taken for record in kept], [entry for _, entries in taken for entry in entries]
 

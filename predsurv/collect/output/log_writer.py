@@ -16,7 +16,7 @@ from msgspec import Struct
 from predsurv.collect.output.sealer import SEGMENTS_WAITING_MAX, FirstTimes, Sealer
 from predsurv.collect.resume.checkpoint import CheckpointEntry, store_checkpoint
 from predsurv.core.errors import IntegrityError, PredsurvError, disk_refused
-from predsurv.core.records import Record
+from predsurv.core.level_changes import PackedRecord
 from predsurv.ports import Clock
 from predsurv.store.layout import Layout, parse_segment
 from predsurv.store.wal.log import LogFact, SegmentReplaced, WriteAheadLog
@@ -72,18 +72,18 @@ class LogWriter:
         paused = self._log.paused
         return None if paused is None else paused.reason
 
-    async def write(self, records: Sequence[Record], entries: Sequence[CheckpointEntry]) -> Sequence[LogFact]:
+    async def write(self, records: Sequence[PackedRecord], entries: Sequence[CheckpointEntry]) -> Sequence[LogFact]:
         """Commit ``records`` with ``entries``; return what changed about the log."""
         # Buffered before anything is awaited: a rescue must not commit later records without these.
         self.buffer(records, entries)
         return await asyncio.to_thread(self.flush)
 
-    def buffer(self, records: Sequence[Record], entries: Sequence[CheckpointEntry]) -> None:
+    def buffer(self, records: Sequence[PackedRecord], entries: Sequence[CheckpointEntry]) -> None:
         """Buffer ``records`` with ``entries`` for the next flush; one commit will hold both."""
         self._checkpoint.update(entries)
         self._log.append(records, dict(entries))
 
-    def rescue(self, records: Sequence[Record], entries: Sequence[CheckpointEntry]) -> None:
+    def rescue(self, records: Sequence[PackedRecord], entries: Sequence[CheckpointEntry]) -> None:
         """Commit at once, from any thread, before the process dies; does nothing when the log is closed."""
         with suppress(PredsurvError, sqlite3.Error, OSError):
             self._log.append(records, dict(entries))

@@ -8,7 +8,7 @@ cut changes at the watermark: a later time would cover events that are still que
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal, overload
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from predsurv.collect.recording.reducer import NEVER, EventCounters, EventReduce
 from predsurv.collect.recording.snapshots import SnapshotSampler
 from predsurv.core.events import Gap, GapReason, MarketEvent, MarketFact, Wanted
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import PackedEvent, PackedRecord
 from predsurv.core.records import Record
 from predsurv.ports import NO_MIRRORS, Mirrors
 
@@ -88,9 +89,16 @@ class Recorder:
         self._reducer.drop([key for key in keys if key in self.instruments], out)
         return out
 
-    def apply(self, events: Sequence[MarketEvent], now: int = NEVER) -> list[Record]:
-        """Fold a batch from the feed; none of its times is taken for later than ``now`` (ns UTC)."""
-        out: list[Record] = []
+    @overload
+    def apply(self, events: Sequence[MarketEvent], now: int = NEVER) -> list[Record]: ...
+    @overload
+    def apply(self, events: Sequence[PackedEvent], now: int = NEVER) -> list[PackedRecord]: ...
+    def apply(self, events: Sequence[PackedEvent], now: int = NEVER) -> Any:
+        """Fold a batch from the feed; none of its times is taken for later than ``now`` (ns UTC).
+
+        Of changes that come put together what is kept is returned put together.
+        """
+        out: list[PackedRecord] = []
         self._reducer.apply(events, out, now)
         return out
 

@@ -6,14 +6,14 @@ one lookup of its instrument.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol, cast
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.recording.instrument import RecordedInstrument
-from predsurv.collect.recording.snapshots import SnapshotSampler
+from predsurv.collect.recording.snapshots import FoldLevelChanges, SnapshotSampler
 from predsurv.core import native
 from predsurv.core.events import (
     BookDelta,
@@ -35,11 +35,18 @@ from predsurv.core.events import (
     VenuePhase,
 )
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import LevelChanges, PackedEvent, PackedRecord, count_of, each_event
 from predsurv.core.records import Record
 from predsurv.ports import Mirrors
 from predsurv.state.coverage import NOTHING_RECEIVED
 
-FoldChanges = Callable[..., tuple[int, int]]
+
+class Speedups(Protocol):
+    """The compiled functions of the fold."""
+
+    fold_changes: Callable[..., tuple[int, int]]
+    fold_level_changes: FoldLevelChanges
+
 
 FoldFact = Callable[[MarketFact], bool]
 """Folds a statement into what is known of its market; returns whether it is news."""
@@ -114,15 +121,16 @@ class EventReducer:
             ChannelChange: lambda event, out: out.extend(coverage.apply(event)),
         }
 
-    def apply(self, events: Sequence[MarketEvent], out: list[Record], now: int = NEVER) -> None:
+    def apply(self, events: Sequence[PackedEvent], out: list[PackedRecord], now: int = NEVER) -> None:
         """Fold a batch received by ``now`` (ns UTC) and append its records to ``out``."""
+        records = cast("list[Record]", out)  # what is not put together when it comes is not when it goes
         speedups = native.speedups
         if speedups is None:
-            self._apply_each(events, out, now)
+            self._apply_each(each_event(events), records, now)
         else:
-            self._apply_compiled(speedups.fold_changes, events if isinstance(events, list) else list(events), out, now)
-        self.counters.events += len(events)
-        self.sampler.sample_until(self.watermark, out)
+            self._apply_compiled(speedups, events if isinstance(events, list) else list(events), out, now)
+        self.counters.events += count_of(events)
+        self.sampler.sample_until(self.watermark, records)
 
     def _apply_each(self, events: Sequence[MarketEvent], out: list[Record], now: int) -> None:
         watermark, hour_end = self.watermark, self.hour_end
@@ -147,13 +155,11 @@ class EventReducer:
                 handler(event, out)
         self.watermark = watermark
 
-    def _apply_compiled(
-        self, fold_changes: FoldChanges, events: list[MarketEvent], out: list[Record], now: int
-    ) -> None:
-        """Do the same with the compiled function, which stops at each event that is no delta of a trusted book."""
-        at, sampler = 0, self.sampler
+    def _apply_compiled(self, speedups: Speedups, events: list[PackedEvent], out: list[PackedRecord], now: int) -> None:
+        """Do the same with compiled functions: one stops at each event that is no delta of a trusted book."""
+        at, sampler, records = 0, self.sampler, cast("list[Record]", out)
         while True:
-            at, self.watermark = fold_changes(
+            at, self.watermark = speedups.fold_changes(
                 events,
                 at,
                 self.watermark,
@@ -166,7 +172,16 @@ class EventReducer:
             )
             if at == len(events):
                 break
-            self._apply_each(events[at : at + 1], out, now)
+            event = events[at]
+            if not isinstance(event, LevelChanges):
+                self._apply_each([event], records, now)
+            elif self.watermark <= event.ts_recv < min(self.hour_end, max(now, self.watermark) + 1):
+                self.watermark = event.ts_recv
+                strays, orphans = sampler.fold(speedups.fold_level_changes, event, self.instruments, out)
+                self.counters.strays += strays
+                self.counters.orphans += orphans
+            else:
+                self._apply_each(list(event), records, now)
             at += 1
 
     def advance(self, ts: int, out: list[Record]) -> None:

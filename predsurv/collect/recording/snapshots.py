@@ -5,12 +5,17 @@ applying the recorded deltas up to there gives the same levels. Due times are ke
 that does not change costs nothing.
 """
 
+from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.core import native
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import LevelChanges, PackedRecord
 from predsurv.core.records import BookTop, Record
+
+FoldLevelChanges = Callable[..., tuple[int, int]]
 
 
 class SnapshotSampler:
@@ -53,6 +58,17 @@ class SnapshotSampler:
             due = ts
         instrument.due = due
         heappush(self.due, (due, next(self.sequence), instrument))
+
+    def fold(
+        self,
+        fold: FoldLevelChanges,
+        changes: LevelChanges,
+        instruments: dict[InstrumentKey, RecordedInstrument],
+        out: list[PackedRecord],
+    ) -> tuple[int, int]:
+        """Fold ``changes`` by the compiled function; return how many were strays, and how many orphans."""
+        interval, heartbeat = self.snapshot_interval, self._heartbeat_interval
+        return fold(changes, instruments, out, self.due, self.sequence, interval, self._top_levels, heartbeat)
 
     def sample(self, instrument: RecordedInstrument, out: list[Record]) -> None:
         """Append the row of a pending book as of its due time, none when its best levels are unchanged."""

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import PackedRecord
 from predsurv.core.records import Record
 from predsurv.store.wal import columns_codec
 
@@ -91,7 +92,7 @@ class BatchEncoder:
         self._table: dict[InstrumentKey, int] = {}
         self._batches = 0
 
-    def encode(self, records: Sequence[Record]) -> EncodedBatch:
+    def encode(self, records: Sequence[PackedRecord]) -> EncodedBatch:
         """Return ``records`` (not empty) as one batch.
 
         A venue's time or sequence number beyond 64 bits becomes None: it cannot be valid. The venue's
@@ -102,11 +103,11 @@ class BatchEncoder:
         self._batches += 1
         first_key = len(self._table)
         listed = records if isinstance(records, list) else list(records)
-        times, deltas, books, tops, positions = columns_codec.columns_of(listed, self._table)
-        others = [(position, _bounded(listed[position])) for position in positions]
+        count, times, deltas, books, tops, others_of = columns_codec.columns_of(listed, self._table)
+        others = [(position, _bounded(record)) for position, record in others_of]
         keys = list(islice(self._table, first_key, None))
         # The encoding of a ``LogBatch``, without constructing one.
-        return EncodedBatch(len(listed), _ENCODER.encode((first_key, keys, times, deltas, books, tops, others)))
+        return EncodedBatch(count, _ENCODER.encode((first_key, keys, times, deltas, books, tops, others)))
 
     def restart(self) -> None:
         """Begin a new key table, because the last batch was not written."""

@@ -11,6 +11,7 @@ from typing import Final, TypeVar, cast
 
 from predsurv.core.events import BookDelta, BookSnapshot, Level
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import PackedRecord, each_record
 from predsurv.core.native import speedups
 from predsurv.core.records import BookTop, Coverage, Record
 from predsurv.store.wal.packed_runs import ABSENT, HUNDREDTHS, MILLISECONDS, TICKS, pack
@@ -19,24 +20,26 @@ LEVEL_BYTES: Final = 16
 INT64_MAX: Final = 2**63 - 1
 
 Runs = tuple[bytes, ...]
-Columns = tuple[bytes, Runs | None, Runs | None, Runs | None, list[int]]
-"""Times; the runs of ``DeltaColumns``, of ``BookColumns`` for books and for tops; positions of all other records."""
+Columns = tuple[int, bytes, Runs | None, Runs | None, Runs | None, list[tuple[int, Record]]]
+"""How many records, each change counted; times; the runs of ``DeltaColumns``, of ``BookColumns`` for books and for
+tops; all other records with their positions."""
 
 _Books = Sequence[BookSnapshot] | Sequence[BookTop]
 _COLUMNS: Final = frozenset({BookSnapshot, BookTop})
 _Kind = TypeVar("_Kind", BookSnapshot, BookTop)
 
 
-def python_columns(records: list[Record], table: dict[InstrumentKey, int]) -> Columns:
-    """Return the columns of ``records`` (not empty); new keys are numbered and added to ``table``.
+def python_columns(packed: list[PackedRecord], table: dict[InstrumentKey, int]) -> Columns:
+    """Return the columns of what ``packed`` holds (not empty); new keys are numbered and added to ``table``.
 
     A venue's time or sequence number beyond 64 bits becomes ABSENT: it cannot be valid. Raises OverflowError for
     any other such integer.
     """
+    records = each_record(packed)
     kinds = list(map(type, records))
     changes: Sequence[BookDelta] = cast("Sequence[BookDelta]", records)
     books = tops = None
-    others: list[int] = []
+    others: list[tuple[int, Record]] = []
     if kinds.count(BookDelta) < len(kinds):
         # Selected by loops in C: they visit every record.
         others_than_changes = list(map(is_not, kinds, repeat(BookDelta)))
@@ -44,12 +47,12 @@ def python_columns(records: list[Record], table: dict[InstrumentKey, int]) -> Co
         changes = cast("Sequence[BookDelta]", list(compress(records, map(not_, others_than_changes))))
         books = _book_runs(*_select(BookSnapshot, records, rest), table)
         tops = _top_runs(*_select(BookTop, records, rest), table)
-        others = [i for i in rest if type(records[i]) not in _COLUMNS]
+        others = [(i, records[i]) for i in rest if type(records[i]) not in _COLUMNS]
     deltas = _delta_runs(changes, table) if changes else None
-    return _time_run(records), deltas, books, tops, others
+    return len(records), _time_run(records), deltas, books, tops, others
 
 
-ColumnsOf = Callable[[list[Record], dict[InstrumentKey, int]], Columns]
+ColumnsOf = Callable[[list[PackedRecord], dict[InstrumentKey, int]], Columns]
 columns_of: ColumnsOf = python_columns if speedups is None else speedups.columns_of
 
 

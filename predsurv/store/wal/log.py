@@ -20,7 +20,8 @@ from msgspec import Struct
 
 from predsurv.core.errors import IntegrityError, PredsurvError, TransientError
 from predsurv.core.events import MarketChange, MarketResolved
-from predsurv.core.records import Coverage, Record
+from predsurv.core.level_changes import LevelChanges, PackedRecord, count_of
+from predsurv.core.records import Coverage
 from predsurv.ports import Clock
 from predsurv.store.layout import NS_SECOND, Layout
 from predsurv.store.wal.codec import BatchEncoder
@@ -75,27 +76,29 @@ class LogBuffer:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._buffer: list[Record] = []
+        self._buffer: list[PackedRecord] = []
+        self._waiting = 0  # records in it
         self._refused = 0
         self._retry_at = 0
         self._facts: list[LogFact] = []
         self.paused: LogPaused | None = None
 
-    def add(self, records: Sequence[Record]) -> None:
+    def add(self, records: Sequence[PackedRecord]) -> None:
         """Buffer ``records``, less what a pause refuses; raises IntegrityError when the bound is exceeded already.
 
         A single call may exceed it: a disk that stalled for a while leaves a backlog that fits again now.
         """
-        if len(self._buffer) > BUFFER_RECORDS_MAX:
+        if self._waiting > BUFFER_RECORDS_MAX:
             why = self.paused.reason if self.paused else "nobody flushed"
             raise IntegrityError(f"the log holds {BUFFER_RECORDS_MAX} unwritten records ({why}): free disk space")
         if self.paused is not None:
             kept = [record for record in records if isinstance(record, _TAKEN_WHILE_PAUSED)]
-            self._refused += len(records) - len(kept)
+            self._refused += count_of(records) - len(kept)
             records = kept
         self._buffer.extend(records)
+        self._waiting += count_of(records)
 
-    def pending(self) -> list[Record]:
+    def pending(self) -> list[PackedRecord]:
         """Return a copy of the waiting records, oldest first."""
         return list(self._buffer)
 
@@ -104,7 +107,8 @@ class LogBuffer:
         return self.paused is None or self._clock.monotonic() >= self._retry_at
 
     def drop_written(self, count: int) -> None:
-        """Remove the ``count`` oldest records, which are committed now, and end a pause."""
+        """Remove the ``count`` oldest of what ``pending`` returned, which are committed now, and end a pause."""
+        self._waiting -= count_of(self._buffer[:count])
         del self._buffer[:count]
         if self.paused is not None:
             self._facts.append(LogResumed(self._clock.now(), self._refused))
@@ -117,9 +121,10 @@ class LogBuffer:
             self.paused = LogPaused(self._clock.now(), reason)
             self._facts.append(self.paused)
 
-    def put_back(self, records: Sequence[Record]) -> None:
+    def put_back(self, records: Sequence[PackedRecord]) -> None:
         """Insert ``records`` before everything that waits."""
         self._buffer[:0] = records
+        self._waiting += count_of(records)
 
     def add_fact(self, fact: LogFact) -> None:
         """Keep ``fact`` for the next ``take_facts``."""
@@ -160,7 +165,7 @@ class OpenSegment:
         self.writer = writer
         self._metadata = dict(metadata)
         self._encoder = BatchEncoder()
-        self._unsynced: list[Sequence[Record]] = []
+        self._unsynced: list[Sequence[PackedRecord]] = []
         self._synced_batches = 0
 
     @property
@@ -181,7 +186,7 @@ class OpenSegment:
             metadata[_PROBE] = b""  # only a write shows whether the disk accepts data again
         if not (pending or metadata):
             return
-        chunks = [pending[start : start + BATCH_RECORDS_MAX] for start in range(0, len(pending), BATCH_RECORDS_MAX)]
+        chunks = _chunks(pending)
         try:
             self.writer.commit([self._encoder.encode(chunk) for chunk in chunks], metadata)
         except sqlite3.Error as error:
@@ -206,7 +211,7 @@ class OpenSegment:
         """Number of batches that syncs have covered."""
         return self._synced_batches
 
-    def unsynced(self) -> list[Record]:
+    def unsynced(self) -> list[PackedRecord]:
         """Return the committed records that no sync has covered, oldest first."""
         return list(chain.from_iterable(self._unsynced))
 
@@ -258,7 +263,7 @@ class WriteAheadLog:
         """Why the log takes no data now; None when it does."""
         return self._buffer.paused
 
-    def append(self, records: Sequence[Record], metadata: Mapping[str, bytes] = _NONE) -> None:
+    def append(self, records: Sequence[PackedRecord], metadata: Mapping[str, bytes] = _NONE) -> None:
         """Buffer ``records`` in order, with ``metadata`` by kind; see ``LogPaused`` for what a pause refuses.
 
         One commit holds all of it. The latest payload of a kind counts, and every new segment starts with
@@ -359,3 +364,18 @@ class WriteAheadLog:
             if left or self._buffer.withholds_facts:
                 raise TransientError(f"{left} records could not be written to {self._current.path}: free disk space")
             return path
+
+
+def _chunks(records: list[PackedRecord]) -> list[list[PackedRecord]]:
+    """Return ``records`` in lists of at most BATCH_RECORDS_MAX, each change counted."""
+    if count_of(records) == len(records):
+        return [records[start : start + BATCH_RECORDS_MAX] for start in range(0, len(records), BATCH_RECORDS_MAX)]
+    chunks, held = [list[PackedRecord]()], 0
+    for record in records:
+        count = len(record) if isinstance(record, LevelChanges) else 1
+        if held and held + count > BATCH_RECORDS_MAX:
+            chunks.append([])
+            held = 0
+        chunks[-1].append(record)
+        held += count
+    return chunks

@@ -36,6 +36,8 @@ class ChangeReader(Protocol):
     ) -> int:
         """Append the deltas of ``frames`` from number ``at`` on, up to the first that is not a usual price change.
 
+        As events, or put together where ``PolymarketSharedState.packed`` was set and the reader can.
+
         Return the number of that one, or how many frames there are. Deltas of tokens without a book are left
         out, and so is a message that repeats the previous one, in whatever order. What is read is appended to
         ``pending`` when that is a list.
@@ -178,7 +180,7 @@ def _compiled() -> ChangeReaders | None:
         live: dict[str, InstrumentKey], epoch: int, shared: PolymarketSharedState, verifier: HashVerifier
     ) -> ChangeReader:
         python = PythonChangeReader(live, epoch, shared, verifier)
-        return CompiledChangeReader(compiled.NativeChangeReader(live, epoch), python)
+        return CompiledChangeReader(compiled.NativeChangeReader(live, epoch, shared.packed), python)
 
     return ChangeReaders(reader, compiled.read_book, raw=True)
 

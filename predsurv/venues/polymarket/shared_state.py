@@ -145,6 +145,7 @@ class PolymarketSharedState:
 
     Two connections carry the same instruments while one takes over from the other, so an event counts
     as published for both. ``mirrors``: of wanted tokens the other one of their market.
+    ``packed``: connections that are opened from now on put level changes together.
     """
 
     def __init__(self, counts: HashCheckCounts | None = None, lookups: LookupCounts | None = None) -> None:
@@ -158,11 +159,16 @@ class PolymarketSharedState:
         self.budget = HashBudget()
         self.counts = counts or HashCheckCounts()
         self.last_trade_texts = LastTradeTexts()
+        self.packed = False
         self.codecs: WeakSet[VerifiedConnection] = WeakSet()
 
     def set_mirrors(self, mirrors: Mirrors) -> None:
         """Set ``mirrors``; connections subscribe those of the tokens that they are asked for from now on."""
         self.mirrors = mirrors
+
+    def pack(self) -> None:
+        """Let connections that are opened from now on put level changes together."""
+        self.packed = True
 
     def forget_settled(self, market_id: MarketId) -> None:
         """Forget a market that has settled: nothing is open about it any more."""

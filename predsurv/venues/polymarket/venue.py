@@ -125,6 +125,7 @@ class PolymarketVenue:
             announcement_codec=lambda epoch: PolymarketCodec(epoch, shared.for_announcements(), announcements=True),
             instruments_per_connection=self._config.collector.instruments_per_connection,
             set_mirrors=shared.set_mirrors,
+            pack=shared.pack,
             background=background,
             policy=self._policy,
             samples=self._samples,

@@ -40,7 +40,8 @@ class StreamSpec(Struct, frozen=True, kw_only=True):
     more. ``announcement_codec`` makes the codec of one additional connection for announcements
     about the venue as a whole; it carries one instrument, and its books only show that it works: the feed tells by
     ``ChannelChange`` of ``lifecycle`` since when it does and when it was lost. ``set_mirrors``
-    takes the mirrors of everything wanted before any codec is asked for it. ``background``
+    takes the mirrors of everything wanted before any codec is asked for it. ``pack`` lets the codecs made from then on
+    put level changes together, where they can. ``background``
     runs from the first watched instrument until the feed is closed; it puts events into the queue
     that it is given. ``samples`` gets some of the frames that arrive. ``connect`` replaces the network in tests.
     """
@@ -53,6 +54,7 @@ class StreamSpec(Struct, frozen=True, kw_only=True):
     capacity: Callable[[], int | None] = lambda: None
     announcement_codec: CodecFactory | None = None
     set_mirrors: Callable[[Mirrors], None] = lambda _: None
+    pack: Callable[[], None] = lambda: None
     background: Callable[[EventSink], Coroutine[Any, Any, None]] | None = None
     policy: StreamPolicy = StreamPolicy()
     samples: FrameSamples | None = None

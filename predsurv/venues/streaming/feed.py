@@ -9,6 +9,7 @@ from typing import Final
 from predsurv.core.errors import PermanentError
 from predsurv.core.events import Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import PackedEvent
 from predsurv.ports import NO_MIRRORS, Clock, Mirrors
 from predsurv.venues.streaming.announcements import AnnouncementFilter
 from predsurv.venues.streaming.connection import ConnectionRole, ReconnectingConnection
@@ -90,6 +91,11 @@ class StreamingFeed:
                 raise context.error
             await self._reduce_capacity()
             await self._move_unanswered()
+
+    def packed_batches(self) -> AsyncIterator[Sequence[PackedEvent]]:
+        """Do as ``batches`` does, with level changes put together from the connections that are opened from now on."""
+        self._context.spec.pack()
+        return self.batches()
 
     async def aclose(self) -> None:
         """Close every connection and end ``batches``; safe to call twice."""

@@ -22,6 +22,7 @@ from predsurv.collect.transition import SubscriptionTransition
 from predsurv.config import MockConfig
 from predsurv.core.events import MarketChange
 from predsurv.core.ids import InstrumentKey, MarketId
+from predsurv.core.level_changes import each_record
 from predsurv.venues.mock.venue import MockVenue
 from tests.kit.candidate_samples import VENUE, change, market
 from tests.kit.recorder_samples import START, S
@@ -261,7 +262,7 @@ async def test_what_waited_before_a_crash_goes_on_waiting_after_it(index: Covera
     assert {key.market_id for key in waiting} == {"indexed", "new"}
     for name in ("indexed", "new"):
         session.records += second.scheduler.follow([change("closed", name)])
-    second.records = session.records
+    second.records = [*each_record(session.records)]
     rows = [row for row in second.intervals() if row[3] == "no_capacity"]
     assert sorted(rows) == [
         ("gone", 0, 5, "no_capacity"),

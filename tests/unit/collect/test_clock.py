@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from predsurv.collect.clock import OFFSET_WINDOW, SLEW, STEP_MAX, STILL_MAX, TOLERANCE, ClockOffset, SteadyClock
+from predsurv.core.level_changes import LevelChanges
 from tests.kit.recorder_samples import START, A, S, book, delta, gap
 from tests.kit.two_hands import TwoHands
 
@@ -137,3 +138,15 @@ def test_a_clock_that_nobody_looked_at_for_long_stood_still() -> None:
     clock.now()
     assert (clock.stood_still(), clock.stood_still()) == (STILL_MAX + 1, 0)
     assert not clock.jumped()
+
+
+def test_changes_that_are_put_together_are_stamped_and_observed_as_changes() -> None:
+    hands = TwoHands(START)
+    clock, offset = SteadyClock(hands), ClockOffset()
+    changes = [delta(A, START, 40, 1), delta(A, START, 41, 1)]
+    offset.observe([LevelChanges(changes)], START, 0)
+    assert offset.reading(0) == START - (changes[0].ts_venue or 0)
+    run = [LevelChanges(changes)]
+    assert clock.stamp(run) is run
+    hands.run(S, step=-100 * S)
+    assert clock.stamp(run) == clock.stamp(changes) != changes

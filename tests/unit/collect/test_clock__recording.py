@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from predsurv.collect.clock import SteadyClock
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, MarketEvent, Trade
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import each_record
 from predsurv.core.num import MICROS
 from predsurv.core.records import BookTop, Coverage, Record
 from predsurv.state.book import Book
@@ -66,7 +67,7 @@ class World:
         batch = [self.queue.popleft() for _ in range(min(count, len(self.queue)))]
         if batch:
             self.check_clock()
-            self.records += self.recorder.apply(self.clock.stamp(batch), self.clock.time)
+            self.records += each_record(self.recorder.apply(self.clock.stamp(batch), self.clock.time))
             self._quiet_since = 0
 
     def turn(self) -> None:

@@ -14,6 +14,7 @@ from predsurv.collect.selection.interest import LiveWeights
 from predsurv.collect.selection.planner import Candidate
 from predsurv.core.events import BookDelta, Gap, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
+from predsurv.core.level_changes import LevelChanges
 from predsurv.core.num import MICROS, Price, Size
 from tests.kit.recorder_samples import START, VENUE, S, book
 
@@ -54,6 +55,18 @@ def test_changes_trades_of_both_outcomes_and_covered_time_are_counted() -> None:
     scale = seen[1].seconds / 100
     assert 0.9 < scale < 1
     assert (seen[1].updates / scale, seen[1].trades / scale, seen[1].dollars / scale) == (2.0, 2.0, 5.0 + 2.0)
+
+
+def test_changes_that_are_put_together_are_counted_one_by_one() -> None:
+    recorder, learning = Recorder(RecordingPolicy()), LiveLearning(LiveWeights())
+    recorder.advance(START)
+    recorder.want({key(0): MICROS, key(1): MICROS}, {key(0): None, key(1): None})
+    opening: list[MarketEvent] = [book(key(0), START + S), book(key(1), START + S)]
+    changes = [change(0, START + 2 * S, 5), change(1, START + 2 * S, 5), change(0, START + 2 * S, 6)]
+    for said in (changes, [LevelChanges(changes)]):
+        learning.count(recorder.apply([*opening, *said]))
+        opening = []
+    assert learning._updates == {key(0): 4, key(1): 2}
 
 
 def test_time_counts_once_whether_its_interval_is_closed_before_a_plan_or_after_it() -> None:

@@ -19,6 +19,7 @@ from predsurv.config import MockConfig
 from predsurv.core.errors import PredsurvError, TransientError
 from predsurv.core.events import MarketChange
 from predsurv.core.ids import VenueName
+from predsurv.core.level_changes import each_record
 from predsurv.core.market import Market
 from predsurv.core.num import Money, Price
 from predsurv.store.layout import NS_DAY
@@ -125,7 +126,7 @@ async def test_a_new_market_without_a_place_is_in_the_ledger(index: CoverageInde
 
 
 def intervals(lists: Lists) -> list[tuple[str, int, int, str]]:
-    lists.world.records, lists.session.records = lists.session.records, []
+    lists.world.records, lists.session.records = [*each_record(lists.session.records)], []
     return lists.world.intervals()
 
 

@@ -23,6 +23,7 @@ from predsurv.core.events import (
     VenuePhase,
 )
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.level_changes import LevelChanges
 from predsurv.core.num import Price, Size
 from predsurv.telemetry.metrics import COUNTED, PHASES, SAMPLES_MAX, VENUES, Metrics
 from predsurv.telemetry.recording import RecordingMetrics, UploadLevels
@@ -126,6 +127,15 @@ def test_sampled_latencies_stand_for_the_whole_batch(ages: list[int]) -> None:
     assert total >= 0
     if len(ages) <= SAMPLES_MAX:
         assert total == pytest.approx(sum(max(age, 0) for age in ages) / 10**9)
+
+
+@given(st.lists(st.lists(st.sampled_from([MS, 30 * MS]), min_size=1, max_size=9), min_size=1, max_size=300))
+def test_changes_that_are_put_together_are_counted_one_by_one(ages: list[list[int]]) -> None:
+    registry = CollectorRegistry()
+    Metrics(registry).observe_batch(VENUE, [LevelChanges([delta(age) for age in each]) for each in ages])
+    labels = {"venue": "kalshi", "event_type": "delta"}
+    for name in ("predsurv_events_total", "predsurv_event_latency_seconds_count"):
+        assert registry.get_sample_value(name, labels) == sum(map(len, ages))
 
 
 def test_events_without_a_venue_time_have_no_latency(metrics: Metrics, registry: CollectorRegistry) -> None:

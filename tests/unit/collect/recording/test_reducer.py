@@ -1,5 +1,7 @@
 """The reducer keeps what belongs to wanted, trusted books and counts everything else."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 
@@ -10,6 +12,7 @@ from predsurv.collect.recording.reducer import EventReducer
 from predsurv.collect.recording.snapshots import SnapshotSampler
 from predsurv.core import native
 from predsurv.core.events import (
+    BookDelta,
     Connected,
     Disconnected,
     Dropped,
@@ -20,7 +23,11 @@ from predsurv.core.events import (
     Unknown,
     Wanted,
 )
-from predsurv.core.records import Coverage, Record
+from predsurv.core.level_changes import LevelChanges, PackedEvent, PackedRecord, each_record
+from predsurv.core.num import MICROS
+from predsurv.core.records import BookTop, Coverage
+from predsurv.state.book import Book
+from tests.kit.packed_changes import packed
 from tests.kit.recorder_samples import (
     POLICY,
     START,
@@ -39,12 +46,12 @@ from tests.kit.recorder_samples import (
 )
 
 
-def folded(*events: MarketEvent) -> tuple[EventReducer, list[Record]]:
+def folded(*events: PackedEvent) -> tuple[EventReducer, list[PackedRecord]]:
     coverage = CoverageTracker("live")
     coverage.want(Wanted(A, START), None)
     reducer = EventReducer(SnapshotSampler(2, S, 10 * S), coverage)
     reducer.instruments[A] = RecordedInstrument(A, 1_000_000)
-    out: list[Record] = []
+    out: list[PackedRecord] = []
     reducer.apply(events, out)
     return reducer, out
 
@@ -116,14 +123,19 @@ def test_the_watermark_is_the_latest_event_and_never_goes_back() -> None:
     assert reducer.watermark == START + 5 * S
 
 
-def told(batches: list[list[MarketEvent]]) -> tuple[object, ...]:
+def told(batches: Sequence[Sequence[PackedEvent]]) -> tuple[object, ...]:
     """Return everything a recorder says of ``batches`` and all that it then knows."""
     recorder = recording(A, B)
-    records = [record for batch in batches for record in recorder.apply(batch)]
+    records = [record for batch in batches for record in each_record(recorder.apply(batch))]
+    books = [(book.top(9), book.ts_recv, book.ts_venue, book.epoch, book.seq) for book in books_of(recorder)]
     records += recorder.advance(recorder.watermark + 100 * S)
     sampler = recorder._reducer.sampler
     waiting = [(due, line.book.key, line.due, line.pending, line.changed_at) for due, _, line in sorted(sampler.due)]
-    return records, recorder.watermark, recorder.counters, waiting, recorder.stop()
+    return records, recorder.watermark, recorder.counters, waiting, books, recorder.stop()
+
+
+def books_of(recorder: Recorder) -> list[Book]:
+    return [instrument.book for instrument in recorder.instruments.values()]
 
 
 @pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
@@ -133,8 +145,8 @@ def test_the_compiled_function_gives_the_same_records(batches: list[list[MarketE
     for speedups in (native.speedups, None):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(native, "speedups", speedups)
-            seen.append(told(batches))
-    assert seen[0] == seen[1]
+            seen += [told(batches), told([packed(batch) for batch in batches])]
+    assert seen[0] == seen[1] == seen[2] == seen[3]
 
 
 @pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
@@ -197,3 +209,52 @@ def test_the_compiled_function_needs_a_book_and_its_times() -> None:
         delattr(line, missing)
         with pytest.raises((AttributeError, TypeError)):
             native.speedups.show_due([(START, 0, line)], START + S, reducer.sampler.sequence, 2, S, out)
+
+
+def test_changes_that_are_all_folded_are_the_record_and_others_are_left_out() -> None:
+    kept = LevelChanges([delta(A, START + 1, 41, 1), delta(A, START + 1, 42, 1)])
+    reducer, out = folded(book(A, START), kept)
+    assert native.speedups is None or out[-1] is kept
+    assert (reducer.counters.events, reducer.watermark) == (3, START + 1)
+    mixed = [delta(A, START + 2, 43, 1), delta(B, START + 2, 1, 1), delta(A, START + 2, 44, 1)]
+    out = []
+    reducer.apply([LevelChanges(mixed), LevelChanges([delta(A, START + 3, 45, 1, epoch=2)])], out)
+    assert each_record(out) == [mixed[0], mixed[2]]
+    assert (reducer.counters.strays, reducer.counters.orphans, reducer.counters.events) == (1, 1, 7)
+
+
+def test_a_row_that_is_overdue_stands_before_the_change_that_follows_it() -> None:
+    first, late = delta(B, START + 5 * S, 1, 1), delta(A, START + 5 * S, 41, 1)
+    reducer, out = folded(book(A, START), LevelChanges([delta(A, START + 1, 42, 1)]))
+    reducer.instruments[B] = RecordedInstrument(B, MICROS)
+    reducer.apply([book(B, START + 4 * S)], out)
+    del out[:]
+    reducer.apply([delta(A, START + 5 * S - 1, 43, 1), LevelChanges([first, late])], out)
+    kinds = [(each.key, type(each)) for each in each_record(out) if isinstance(each, BookTop | BookDelta)]
+    assert kinds[-4:] == [(B, BookTop), (B, BookDelta), (A, BookTop), (A, BookDelta)]
+
+
+@pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
+def test_the_compiled_fold_of_changes_refuses_what_it_cannot_fold() -> None:
+    assert native.speedups is not None
+    fold, run = native.speedups.fold_level_changes, LevelChanges([delta(A, START + 2 * S, 41, 1)])
+    reducer, out = folded(book(A, START), delta(A, START, 41, 1))
+    order = reducer.sampler.sequence
+    wrong: object
+    for wrong in ([], [delta(A, START, 41, 1)]):
+        with pytest.raises(TypeError):
+            fold(wrong, reducer.instruments, out, [], order, S, 2, S)
+    with pytest.raises(TypeError):
+        fold(run, reducer.instruments, out, [], 7, S, 2, S)
+    with pytest.raises(TypeError):
+        fold(run, {A: "no line"}, out, [], order, S, 2, S)
+    for missing in ("book", "due", "changed_at", "shown_at"):
+        reducer, out = folded(book(A, START))
+        line = reducer.instruments[A]
+        line.pending, line.due = missing != "shown_at", START
+        delattr(line, missing)
+        with pytest.raises((AttributeError, TypeError)):
+            fold(run, reducer.instruments, out, [], order, S, 2, S)
+    reducer, out = folded(book(A, START))
+    del reducer.instruments[A].epoch
+    assert fold(run, reducer.instruments, out, [], order, S, 2, S) == (0, 1)

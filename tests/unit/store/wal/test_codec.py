@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from predsurv.core import native
 from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.level_changes import LevelChanges, PackedRecord, each_record
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.store.wal import columns_codec
@@ -104,11 +105,29 @@ records = st.lists(
 )
 
 
+runs_between = st.lists(
+    st.one_of(
+        st.builds(Trade, keys, numbers, times, numbers, numbers, st.none(), st.none()),
+        st.lists(st.tuples(keys, numbers, either), min_size=1, max_size=4).map(
+            lambda drawn: LevelChanges(
+                [
+                    BookDelta(key, 5, None, 3, None, side, Price(number), Size(number))  # type: ignore[arg-type]
+                    for key, number, side in drawn
+                ]
+            )
+        ),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
 def named(columns: columns_codec.Columns, table: dict[InstrumentKey, int]) -> tuple[object, ...]:
     """Return ``columns`` with their keys instead of numbers, which differ with the order of numbering."""
     by_number = list(table)
-    out: list[object] = [columns[0], columns[4]]
-    for runs, at in ((columns[1], 0), (columns[2], 1), (columns[3], 1)):
+    count, times, deltas, books, tops, others = columns
+    out: list[object] = [count, times, others]
+    for runs, at in ((deltas, 0), (books, 1), (tops, 1)):
         if runs is None:
             out.append(None)
             continue
@@ -122,10 +141,16 @@ def test_both_implementations_make_the_same_columns(listed: list[Record]) -> Non
     assert native.speedups is not None
     known = {key(3): 0, key(9): 1}
     tables = (dict(known), dict(known))
-    made = (columns_codec.python_columns(listed, tables[0]), native.speedups.columns_of(listed, tables[1]))
+    made = (columns_codec.python_columns([*listed], tables[0]), native.speedups.columns_of([*listed], tables[1]))
     assert named(made[0], tables[0]) == named(made[1], tables[1])
     assert sorted(tables[0].values()) == list(range(len(tables[0])))
     assert sorted(tables[1].items()) == sorted((k, n) for n, k in enumerate(tables[1]))
+
+
+@given(runs_between)
+def test_changes_that_are_put_together_are_written_as_if_they_were_not(listed: list[PackedRecord]) -> None:
+    together, apart = BatchEncoder(), BatchEncoder()
+    assert together.encode(listed) == apart.encode(each_record(listed))
 
 
 @needs_compiled

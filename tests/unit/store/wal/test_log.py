@@ -6,10 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from predsurv.core.errors import IntegrityError, PredsurvError, TransientError
 from predsurv.core.events import BookDelta
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import LevelChanges
 from predsurv.core.records import Coverage, Record
 from predsurv.net.clock import ManualClock
 from predsurv.store.layout import Layout, segments_of
@@ -65,6 +67,57 @@ def test_a_long_buffer_is_written_in_bounded_batches(
     log.flush()
     with closing(SegmentReader(log.path)) as reader:
         assert [items_of(batch.times) for batch in reader.batches()] == [3, 3, 2]
+
+
+def put_together(records: Records, first: int, count: int) -> LevelChanges:
+    """Return the changes of ``records`` as if all had the time of the first."""
+    deltas = [record for record in records(first, count) if isinstance(record, BookDelta)]
+    return LevelChanges([replace(each, ts_recv=deltas[0].ts_recv) for each in deltas])
+
+
+def test_changes_that_are_put_together_are_counted_one_by_one(
+    log: WriteAheadLog, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wal_log, "BATCH_RECORDS_MAX", 5)
+    monkeypatch.setattr(wal_log, "BUFFER_RECORDS_MAX", 20)
+    runs = [put_together(records, first, 3) for first in (1, 4, 11)]
+    log.append([*records(0, 1)[:1], *runs[:2], *records(7, 3)])
+    log.append([runs[2], put_together(records, 21, 9)])
+    with pytest.raises(IntegrityError, match="nobody flushed"):
+        log.append(records(31, 1))
+    log.flush()
+    with closing(SegmentReader(log.path)) as reader:
+        assert [items_of(batch.times) for batch in reader.batches()] == [4, 5, 4, 9]
+    assert sizes(log.path) == [*range(10), *range(11, 14), *range(21, 30)]
+    log.append(records(31, 1))
+    log.flush()
+
+
+async def test_changes_that_a_pause_refuses_are_counted_one_by_one(
+    log: WriteAheadLog, disk: Disk, clock: ManualClock, records: Records
+) -> None:
+    log.append([put_together(records, 1, 3)])
+    disk.full = True
+    log.flush()
+    log.append([put_together(records, 11, 7)])
+    disk.full = False
+    await clock.advance(wal_log.RETRY_INTERVAL)
+    assert log.flush() == (LogResumed(clock.now(), 7),)
+    assert sizes(log.path) == [1, 2, 3]
+
+
+def test_changes_that_no_sync_covered_are_put_back_together(
+    log: WriteAheadLog, disk: Disk, records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wal_log, "BUFFER_RECORDS_MAX", 3)
+    log.append([put_together(records, 1, 3)])
+    log.flush()
+    disk.syncs_to_fail = 1
+    old = log.path
+    log.sync()
+    log.append([put_together(records, 4, 3)])
+    log.sync()
+    assert sizes(old, log.path) == [1, 2, 3, 4, 5, 6]
 
 
 def test_rotation_hands_over_everything_and_keeps_the_metadata(log: WriteAheadLog, records: Records) -> None:

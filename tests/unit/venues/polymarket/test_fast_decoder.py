@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.level_changes import CHANGES_MAX, LevelChanges, PackedEvent, each_event
 from predsurv.core.native import speedups
 from predsurv.venues.polymarket import fast_decoder
 from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 
 TOKENS = ("1234567890", "9", "71" * 38 + "1")
 NOW = 1_800_000_000_000_000_000
@@ -20,8 +22,10 @@ STAMP = "1791199970000"
 needs_compiled = pytest.mark.skipif(fast_decoder.COMPILED is None, reason="there was no C compiler")
 
 
-def codec(readers: fast_decoder.ChangeReaders) -> PolymarketCodec:
-    made = PolymarketCodec(3, readers=readers)
+def codec(readers: fast_decoder.ChangeReaders, *, packed: bool = False) -> PolymarketCodec:
+    shared = PolymarketSharedState()
+    shared.packed = packed
+    made = PolymarketCodec(3, shared, readers=readers)
     key = (InstrumentKey(VenueName("polymarket"), MarketId("0x1"), InstrumentId(token)) for token in TOKENS)
     made.requests(frozenset(key), frozenset())
     return made
@@ -46,21 +50,24 @@ def change(*entries: dict[str, Any], stamp: Any = STAMP) -> dict[str, Any]:
     return {"market": "0x1", "price_changes": list(entries), "timestamp": stamp, "event_type": "price_change"}
 
 
-def decoded(readers: fast_decoder.ChangeReaders, frames: list[bytes]) -> tuple[Any, ...]:
+def decoded(readers: fast_decoder.ChangeReaders, frames: list[bytes], *, packed: bool = False) -> tuple[Any, ...]:
     """Return the results of a codec with ``readers`` for ``frames``, and the books it keeps for verification."""
-    made, out = codec(readers), list[MarketEvent]()
+    made, out = codec(readers, packed=packed), list[MarketEvent]()
     data = made.decode(frames, NOW, out)
+    assert packed or not any(isinstance(event, LevelChanges) for event in out)
     made.verifier.venue_books.apply_pending(quoted=True)
     books = {
         token: (book.bids.levels, book.asks.levels, book.timestamp, book.hash)
         for token, book in made.verifier.books.items()
     }
-    return data, out, made.awaiting(), made.take_lost(), books
+    return data, each_event(out), made.awaiting(), made.take_lost(), books
 
 
 def assert_same(frames: list[bytes]) -> None:
     assert fast_decoder.COMPILED is not None
-    assert decoded(fast_decoder.PYTHON, frames) == decoded(fast_decoder.COMPILED, frames)
+    expected = decoded(fast_decoder.PYTHON, frames)
+    assert expected == decoded(fast_decoder.COMPILED, frames)
+    assert expected == decoded(fast_decoder.COMPILED, frames, packed=True)
 
 
 numbers = st.one_of(
@@ -76,7 +83,10 @@ messages = st.one_of(
     st.builds(lambda listed, stamp: change(*listed, stamp=stamp), st.lists(entries, max_size=4), stamps),
     st.builds(book, tokens, pairs, pairs, timestamp=stamps),
 )
-frames_of = st.lists(messages.map(wire), max_size=6)
+separators = st.sampled_from([(",", ":"), (",", ":"), (", ", ": "), (",", ": "), (" , ", "  :")])
+frames_of = st.lists(
+    st.builds(lambda said, how: json.dumps(said, separators=how).encode(), messages, separators), max_size=6
+)
 
 
 @needs_compiled
@@ -186,7 +196,7 @@ def test_the_compiled_set_reads_the_frequent_messages() -> None:
     made, out = codec(fast_decoder.COMPILED), list[MarketEvent]()
     made.decode([wire(book(TOKENS[0], [("0.01", "0"), ("0.4", "5.25")], [("0.6", "7")]))], NOW, out)
     assert speedups is not None
-    reader = speedups.NativeChangeReader(made._live, 3)
+    reader = speedups.NativeChangeReader(made._live, 3, False)
     frames = [wire(change(entry(), entry(side="SELL", price="0.999", size="503.32")))] * 2 + [b"PONG"]
     assert reader.read(frames, 0, NOW, out, None) == 2
     assert reader.before() == frames[0]
@@ -207,10 +217,36 @@ def test_the_compiled_set_refuses_what_is_no_list_of_frames() -> None:
     assert fast_decoder.COMPILED is not None
     assert speedups is not None
     kind = speedups.NativeChangeReader
-    reader = kind({}, 3)
+    reader = kind({}, 3, False)
     with pytest.raises(TypeError):
         reader.read((), 0, NOW, [], None)
     with pytest.raises(TypeError):
         kind.__new__(kind).read([], 0, NOW, [], None)
     assert reader.read(["text", None], 0, NOW, [], None) == 0
     assert fast_decoder.COMPILED.book("text") is None  # type: ignore[arg-type]
+
+
+@needs_compiled
+def test_changes_are_put_together_for_who_asks() -> None:
+    assert fast_decoder.COMPILED is not None
+    made, out = codec(fast_decoder.COMPILED, packed=True), list[PackedEvent]()
+    opening = [wire(book(token, [("0.4", "5")], [])) for token in TOKENS[:2]]
+    spaced = json.dumps(change(entry(TOKENS[1], size="3")), separators=(", ", ": ")).encode()
+    spaced = spaced.replace(b'"event_type": "price_change"', b'"event_type":"price_change"')
+    changes = [wire(change(entry(), entry(TOKENS[2]), entry("unknown"))), wire(change(entry(size="2"))), spaced]
+    made.decode([*opening, *changes, b"PONG", changes[0]], NOW, out)  # type: ignore[arg-type]
+    assert [type(event) for event in out[2:]] == [BookSnapshot, LevelChanges, LevelChanges]
+    run, last = (event for event in out if isinstance(event, LevelChanges))
+    first, other = (made._live[token] for token in TOKENS[:2])
+    assert [(each.key, each.size) for each in run] == [(first, 1_000_000), (first, 2_000_000), (other, 3_000_000)]
+    assert [(each.key, each.size) for each in last] == [(first, 1_000_000)]
+    assert (run.ts_recv, run.ts_venue) == (NOW, int(STAMP) * 1_000_000)
+
+
+@needs_compiled
+def test_no_more_changes_than_a_batch_of_the_log_holds_are_put_together() -> None:
+    assert fast_decoder.COMPILED is not None
+    made, out = codec(fast_decoder.COMPILED, packed=True), list[PackedEvent]()
+    frames = [wire(change(*[entry(size=str(number)) for _ in range(40)])) for number in range(60)]
+    made.decode([wire(book(TOKENS[0], [], [])), *frames], NOW, out)  # type: ignore[arg-type]
+    assert [len(event) for event in out if isinstance(event, LevelChanges)] == [CHANGES_MAX, CHANGES_MAX, 352]

@@ -3,6 +3,7 @@
 import asyncio
 
 from predsurv.net.clock import ManualClock
+from predsurv.ports import PackingFeed
 from predsurv.venues.streaming.context import StreamSpec
 from predsurv.venues.streaming.feed import StreamingFeed
 from tests.kit.toy_stream import VENUE, A, B, ToyCodec, ToyVenue
@@ -56,3 +57,28 @@ async def test_who_waits_for_an_empty_connection_to_close_can_be_cancelled() -> 
     socket.closable.set()
     await closing
     assert socket.closed
+
+
+async def test_who_takes_changes_put_together_says_so_before_any_codec_is_made() -> None:
+    clock, venue, seen = ManualClock(), ToyVenue(), list[str]()
+
+    def codec(_: int) -> ToyCodec:
+        seen.append("codec")
+        return ToyCodec()
+
+    spec = StreamSpec(
+        venue=VENUE,
+        url="",
+        codec=codec,
+        instruments_per_connection=1,
+        pack=lambda: seen.append("pack"),
+        connect=venue.connect,
+    )
+    feed = StreamingFeed(spec, clock, lambda: 1.0)
+    assert isinstance(feed, PackingFeed)
+    batches = feed.packed_batches()
+    await feed.watch({A})
+    await clock.advance(1_000_000_000)
+    assert seen == ["pack", "codec"]
+    await feed.aclose()
+    assert [batch async for batch in batches] == []
