@@ -3,6 +3,7 @@
 Imported by ``app`` only when a command is run: importing typer is the slowest step of starting.
 """
 
+import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
@@ -43,14 +44,26 @@ class LazyGroup(TyperGroup):
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Parse ``arguments``, run the command, return its exit code; usage errors become ConfigError."""
+    """Parse ``arguments``, run the command, return its exit code; usage errors become ConfigError.
+
+    Raises BrokenPipeError where a command does.
+    """
+    stdout, stderr = sys.stdout, sys.stderr
     try:
         group = typer.main.get_command(_app())
         read_plainly(group)
         code = group.main(list(arguments), prog_name="predsurv", standalone_mode=False)
     except typer.Abort:
         raise KeyboardInterrupt from None
+    except SystemExit as ended:  # what typer makes of a reader that has gone, with streams of its own
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        sys.stdout, sys.stderr = stdout, stderr
+        raise ended.__context__ from None
     except typer.TyperException as error:
+        if below := _commands_of(error):
+            path = _path(error, arguments)
+            raise ConfigError(f"{path} needs a command: {', '.join(below)}; see '{path} --help'") from None
         raise ConfigError(f"{_flat(error.format_message())}; see '{_path(error, arguments)} --help'") from None
     return code if isinstance(code, int) else 0
 
@@ -113,6 +126,14 @@ def _unknown(name: str, commands: dict[str, CliCommand]) -> str:
 
 def _flat(message: str) -> str:
     return " ".join(message.replace("Value error, ", "").split()).rstrip(".")
+
+
+def _commands_of(error: typer.TyperException) -> list[str]:
+    """Return the commands of which a group got none, in which case typer's message is all of its help."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ != "NoArgsIsHelpError" or context is None:
+        return []
+    return list(getattr(context.command, "commands", {}))
 
 
 def _path(error: typer.TyperException, arguments: Sequence[str]) -> str:

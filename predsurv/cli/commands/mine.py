@@ -18,6 +18,7 @@ from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.columns import span, volume
 from predsurv.cli.output.mine_tables import NS_SECOND, every_statistic, explanation, labels_of, observed, ranking
 from predsurv.cli.output.render import near, say, show
+from predsurv.cli.output.report_lines import say_report
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
@@ -29,7 +30,6 @@ from predsurv.mine.notes import notes
 from predsurv.mine.published import trade_outcomes
 from predsurv.mine.recorded_days import MiningDay, choose_days
 from predsurv.mine.report.contents import UNKNOWN, MidPath, ReportRow, StatsReport
-from predsurv.mine.report.index import write_index
 from predsurv.mine.report.page import page
 from predsurv.mine.stats_writer import write_report
 from predsurv.store.read.verify_digests import retry_if_replaced
@@ -112,7 +112,7 @@ def rank(
         outcomes = retry_if_replaced(lambda: trade_outcomes(days)).to_dicts()
         report = _report(mined, best, charts, weight, outcomes)
         path = write_report(page(report), mined.day.data_dir, mined.day.venue, mined.day.date)
-        say(f"report: {near(path)}; all reports: {near(write_index(mined.day.data_dir))}")
+        say_report(path, mined.day.data_dir)
 
 
 @mine.command("explain")

@@ -8,7 +8,8 @@ import typer
 
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.comparison_tables import comparison
-from predsurv.cli.output.render import Column, Table, near, say, show
+from predsurv.cli.output.render import Column, Table, say, show
+from predsurv.cli.output.report_lines import say_report
 from predsurv.cli.output.result_tables import result_tables, run_table
 from predsurv.cli.output.twin_tables import twin_tables
 from predsurv.config import load
@@ -77,7 +78,7 @@ def show_(
     if html:
         from predsurv.trade.report.write import write_report
 
-        say(f"report: {near(write_report(folder, result))}")
+        say_report(write_report(folder, result), folder.path.parent.parent)
 
 
 @runs.command("compare")

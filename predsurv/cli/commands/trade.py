@@ -18,7 +18,8 @@ from predsurv.cli.commands.sweep import fetch_recorded, sweep
 from predsurv.cli.commands.trade_observers import Observers, observer_of
 from predsurv.cli.commands.trading_run import trade_until_stopped
 from predsurv.cli.options import ConfigFile, Duration, LogFile, Mock, OutputFormat, with_config
-from predsurv.cli.output.render import near, say
+from predsurv.cli.output.render import say
+from predsurv.cli.output.report_lines import say_report
 from predsurv.cli.output.trade_tables import Announcer, outcome, run_tables
 from predsurv.cli.runtime import (
     Supervision,
@@ -193,7 +194,8 @@ def _trade(
         say(f"run {made}: {more if complete else 'not complete: it was stopped before its end'}")
         say(f"account: {outcome(ended.result)}")
         if html:
-            say(f"report: {near(write_report(ended.session.keeper.folder, ended.result))}")
+            folder = ended.session.keeper.folder
+            say_report(write_report(folder, ended.result), folder.path.parent.parent)
     return ended.ending.exit_code
 
 

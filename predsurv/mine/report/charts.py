@@ -13,6 +13,8 @@ from predsurv.store.layout import NS_DAY, utc_text
 PATH_WIDTH: Final = 140
 PATH_HEIGHT: Final = 34
 _CENTS: Final = 100
+_SECONDS_TOLD: Final = 600_000_000_000
+"""A shorter span (ns) has times with seconds."""
 
 # One hue per component, light enough for dark text and distinct for the colour-blind (Okabe–Ito).
 _HUES: Final = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#56B4E9", "#F0E442", "#999999", "#D55E00")
@@ -75,7 +77,9 @@ def mid_chart(path: MidPath, start: int, end: int) -> str:
 def clock(ts: int, span: int) -> str:
     """Return a time (ns UTC) as precise as a ``span`` of so many ns needs it."""
     text = utc_text(ts)
-    return text[11:16] if span <= NS_DAY else f"{text[5:10]} {text[11:16]}"
+    if span > NS_DAY:
+        return f"{text[5:10]} {text[11:16]}"
+    return text[11:19] if span < _SECONDS_TOLD else text[11:16]
 
 
 def score_bar(stats: Mapping[str, Any], weights: Mapping[str, float]) -> str:

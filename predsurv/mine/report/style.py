@@ -12,6 +12,7 @@ STYLE: Final = """
 body{font:14px/1.45 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:2rem auto;max-width:1440px;
 padding:0 1rem}h1{font-size:1.5rem;margin:0 0 .2rem}h2{font-size:1.05rem;margin:2rem 0 .4rem}
 h1,h2{overflow-wrap:anywhere}p{margin:.2rem 0;color:var(--dim);max-width:75ch}a{color:inherit}
+code{white-space:nowrap}
 dl{display:flex;flex-wrap:wrap;gap:.5rem 2.5rem;margin:1.2rem 0}dt{color:var(--dim);font-size:.8rem}
 dd{margin:0;font-size:1.25rem;font-variant-numeric:tabular-nums}
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px}

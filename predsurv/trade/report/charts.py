@@ -13,6 +13,8 @@ _RIGHT: Final = 8
 _TOP: Final = 14
 _BOTTOM: Final = 20  # room for the labels of the time axis
 _GRID_LINES: Final = 4
+_WHOLE_STEP: Final = 10
+"""Least distance of two labels of the value axis at which thousands are told without decimals."""
 
 Value = float | None
 
@@ -91,7 +93,8 @@ def svg(chart: Chart) -> str:
 
 
 def _grid(chart: Chart, scales: _Scales) -> Iterable[str]:
-    places = 0 if max(abs(scales.low), abs(scales.high)) >= 1_000 else chart.places
+    largest, step = max(abs(scales.low), abs(scales.high)), (scales.high - scales.low) / _GRID_LINES
+    places = 0 if largest >= 1_000_000 or (largest >= 1_000 and step >= _WHOLE_STEP) else chart.places
     for number in range(_GRID_LINES + 1):
         value = scales.low + (scales.high - scales.low) * number / _GRID_LINES
         y = scales.y(value)

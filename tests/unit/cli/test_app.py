@@ -111,14 +111,26 @@ def test_debug_after_a_double_dash_is_an_argument() -> None:
     assert app._without_debug(["scan", "--", "--debug"]) == (["scan", "--", "--debug"], False)
 
 
+@pytest.mark.parametrize(
+    ("group", "commands"), [("export", "hftbacktest, nautilus, release, taxes"), ("keys", "check")]
+)
+def test_a_group_without_a_command_names_those_that_it_has(
+    group: str, commands: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.main([group]) == 2
+    told = f"error: predsurv {group} needs a command: {commands}; see 'predsurv {group} --help'\n"
+    assert capsys.readouterr().err == told
+
+
 def test_an_interrupt_is_no_failure_of_ours(failing: list[BaseException], capsys: pytest.CaptureFixture[str]) -> None:
     failing.append(KeyboardInterrupt())
     assert app.main(["scan"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_a_reader_that_goes_away_is_no_failure() -> None:
-    probe = "import sys; from predsurv.cli.app import main; sys.exit(main(['config', 'show']))"
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_reader_that_goes_away_is_no_failure(form: str) -> None:
+    probe = f"import sys; from predsurv.cli.app import main; sys.exit(main(['config', 'show', '--format', '{form}']))"
     done = subprocess.Popen(
         [sys.executable, "-c", probe], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
     )

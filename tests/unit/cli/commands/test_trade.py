@@ -25,7 +25,9 @@ def test_a_backtest_writes_a_report_for_a_browser(folder: Path, capsys: pytest.C
     record(folder / "data", hours(2), [*books(YES, hours(1), count=3), covered(YES, hours(1), hours(1) + 60 * S)])
     assert main(["backtest", "mock", DAY, "--strategy", "simple", "--html"]) == 0
     (line,) = (each for each in capsys.readouterr().err.splitlines() if each.startswith("report: "))
-    assert "<html" in (folder / line.removeprefix("report: ")).read_text()[:200]
+    report, index = (each.partition(": ")[2] for each in line.split("; "))
+    assert "<html" in (folder / report).read_text()[:200]
+    assert Path(report).parent.name in (folder / index).read_text()
 
 
 @pytest.mark.parametrize(

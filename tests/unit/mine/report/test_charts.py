@@ -54,6 +54,7 @@ def test_every_point_is_inside_the_picture(values: list[float | None]) -> None:
 
 def test_times_have_a_date_where_they_need_one() -> None:
     assert clock(HOUR, HOUR) == "01:00"
+    assert clock(HOUR + 12_000_000_000, HOUR // 60) == "01:00:12"
     assert clock(25 * HOUR, 48 * HOUR) == "01-02 01:00"
 
 

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import Any
 
 from msgspec.structs import replace
@@ -177,3 +178,12 @@ def test_the_bracket_of_queue_models_is_there_where_it_was_asked_for() -> None:
     assert "proportional (this run)" in text
     assert "−$1.25" in text
     assert "$2.50" in text
+
+
+def test_the_labels_of_a_value_axis_are_as_far_apart_as_they_say() -> None:
+    chart = Chart(times=[START, START + S], lines=[Line((10_000.0, 9_995.0), "a")], title="equity")
+    labels = [float(each.replace(",", "")) for each in re.findall(r">\$([0-9,.]+)<", svg(chart))]
+    steps = [round(after - before, 2) for before, after in pairwise(labels)]
+    assert max(steps) - min(steps) <= 0.01
+    wide = svg(Chart(times=[START, START + S], lines=[Line((9_000.0, 99_000.0), "a")], title="equity"))
+    assert not re.search(r">\$[0-9,]+[.]", wide), "no decimals where they say nothing"
