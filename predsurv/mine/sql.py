@@ -17,7 +17,7 @@ from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, how_to_record
 from predsurv.store.universe import universe_files, universe_venues
 
-_MISSING: Final = "SQL needs duckdb: pip install 'predsurv[sql]', in a checkout pip install duckdb"
+_MISSING: Final = "SQL needs duckdb: pip install 'predsurv[sql]', in a checkout make setup"
 _ERROR_CHARS_MAX: Final = 900
 _LISTEN_AGAIN: Final = 0.1
 _INTERRUPT_AGAIN: Final = 0.02

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from predsurv.cli.completion.scripts import SCRIPTS, SHELLS, place_of
+from predsurv.cli.completion.scripts import SCRIPTS, SHELLS, CompletionPlace, place_of
 from predsurv.cli.output.render import say
 from predsurv.core.errors import ConfigError
 from predsurv.core.text import sanitise
@@ -24,6 +24,15 @@ def install(shell: Shell = None) -> None:
     """Write the script where the shell finds it; bash and zsh read it by a line that is added to their startup file."""
     chosen = _shell(shell)
     place = place_of(chosen, os.environ, Path.home())
+    try:
+        _write(chosen, place)
+    except OSError as error:
+        where = f"{sanitise(str(error.filename), 200)}: " if error.filename else ""
+        raise ConfigError(f"{where}{error.strerror}; 'predsurv completion show {chosen}' prints the script") from None
+    say("it holds in every shell that starts from now on")
+
+
+def _write(chosen: str, place: CompletionPlace) -> None:
     place.script.parent.mkdir(parents=True, exist_ok=True)
     place.script.write_text(SCRIPTS[chosen], encoding="utf-8")
     say(f"written: {place.script}")
@@ -33,7 +42,6 @@ def install(shell: Shell = None) -> None:
             with place.startup.open("a", encoding="utf-8") as file:
                 file.write(("" if before.endswith("\n") or not before else "\n") + place.line + "\n")
             say(f"added to {place.startup}: {place.line}")
-    say("it holds in every shell that starts from now on")
 
 
 @completion.command("show")

@@ -47,6 +47,15 @@ def test_the_shell_is_that_of_the_user_unless_named(
     assert "no completion for 'tcsh'; name one of bash, zsh, fish" in capsys.readouterr().err
 
 
+def test_where_nothing_can_be_written_the_script_can_still_be_printed(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / ".local").write_text("")
+    assert main(["completion", "install", "bash"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("Not a directory; 'predsurv completion show bash' prints the script")
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="no bash")
 def test_bash_completes_commands_values_and_files(home: Path) -> None:
     place = place_of("bash", {}, home)
