@@ -1,12 +1,16 @@
 """Arguments: a slip is answered with what was probably meant, and options before the command reach it."""
 
+import errno
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from predsurv.cli.app import main
+from predsurv.cli.commands import config
 from predsurv.cli.completion.table import read_table
+from predsurv.cli.lazy_typer import run
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +79,25 @@ def test_the_commands_own_option_wins(capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_version_after_another_option(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--format", "json", "--version"]) == 0
     assert capsys.readouterr().out.startswith("predsurv ")
+
+
+def test_a_reader_that_has_gone_is_told_as_that_and_the_streams_are_ours_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def shows(_loaded: object, _format: str) -> None:
+        raise BrokenPipeError(errno.EPIPE, "gone")
+
+    stdout, stderr = sys.stdout, sys.stderr
+    monkeypatch.setattr(config, "show", shows)
+    with pytest.raises(BrokenPipeError):
+        run(["config", "show"])
+    assert (sys.stdout, sys.stderr) == (stdout, stderr)
+
+
+def test_an_exit_code_of_a_command_stays_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shows(_loaded: object, _format: str) -> None:
+        raise SystemExit(7)
+
+    monkeypatch.setattr(config, "show", shows)
+    with pytest.raises(SystemExit, match="7"):
+        run(["config", "show"])
