@@ -5,7 +5,8 @@ from typing import Final
 
 from rich.cells import cell_len, chop_cells
 
-_WORDS: Final = re.compile(" *[^ ]+")  # with the space before each
+_WORDS: Final = re.compile(r" *[^ ]+(?:(?<=\d) (?:%|¢|ns|ms|[smhdB]|[kMGT]B)(?![^\W_])[^ ]*)?")
+"""Words with the space before each; a number keeps its unit."""
 _PIECES: Final = re.compile(r"[^/._:=?&-]*[/._:=?&-]+|[^/._:=?&-]+")  # of addresses and paths, each with what ends it
 
 

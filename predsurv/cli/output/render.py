@@ -184,9 +184,8 @@ def _print_table(table: Table, target: Console) -> None:
 
 
 def _print_note(text: str, target: Console) -> None:
-    for line in Text(text, style="dim").wrap(target, target.width - len(_INDENT)):
-        line.rstrip()
-        target.print(Text(_INDENT).append_text(line))
+    for row in folded_cell(text, target.width - len(_INDENT)).split("\n"):
+        target.print(Text(_INDENT).append(row, style="dim"))
 
 
 def _for_machines(table: Table) -> list[int]:

@@ -30,3 +30,9 @@ def test_a_long_word_is_broken_behind_punctuation_and_a_short_one_stays_whole() 
     assert folded_cell("a well-known host", 12).split("\n") == ["a well-known", "host"]
     assert folded_cell("x" * 7, 3).split("\n") == ["xxx", "xxx", "x"]
     assert folded_cell("", 5) == ""
+
+
+def test_a_number_keeps_its_unit() -> None:
+    assert folded("score: 20 % activity, 15 % depth", 22, 0).split("\n") == ["score: 20 % activity,", "15 % depth"]
+    assert folded("waited for 5 s, then 20 ms", 14, 0).split("\n") == ["waited for", "5 s, then", "20 ms"]
+    assert folded_cell("at 20 markets", 8).split("\n") == ["at 20", "markets"]
