@@ -22,6 +22,8 @@ typedef struct { Cell *cells; size_t rows, room, width; } Sheet;
 
 /* Return a new row of zeros, NULL without memory. */
 Cell *sheet_row(Sheet *self);
+/* Return the last row where its first cell is `key`, else a new one that begins with it; NULL without memory. */
+Cell *sheet_row_of(Sheet *self, int64_t key);
 /* Return the columns as bytes, and empty the sheet. */
 PyObject *sheet_columns(Sheet *self);
 void sheet_clear(Sheet *self);
@@ -68,7 +70,7 @@ typedef struct { Cell cells[SHAPE_CELLS]; int64_t end; size_t visit; } Held;
 
 /* A quote: a held row in which the mid was known, and the run of them that it is in. */
 typedef struct {
-    int64_t at, end, run, ended;
+    int64_t at, end, run, ended, visit;
     double bid, ask, bid_sz, ask_sz, mid, bid_depth, ask_depth, flow_to;
 } Quote;
 

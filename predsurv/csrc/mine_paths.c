@@ -12,12 +12,12 @@ static double known(double value)
     return isnan(value) ? 0.0 : value;
 }
 
-/* Append a row as a quote of run `run`. */
-static Quote quote_of(const Held *row, int64_t run)
+/* Append a row as a quote of run `run`, in the visit of this number. */
+static Quote quote_of(const Held *row, int64_t run, int64_t visit)
 {
     const Cell *cells = row->cells;
     return (Quote){
-        cells[AT].i, row->end, run, 0, cells[BID].f, cells[ASK].f, known(cells[BID_SZ].f), known(cells[ASK_SZ].f),
+        cells[AT].i, row->end, run, 0, visit, cells[BID].f, cells[ASK].f, known(cells[BID_SZ].f), known(cells[ASK_SZ].f),
         cells[MID].f, cells[DEPTH + REACH_5C].f, cells[DEPTH + REACHES + REACH_5C].f, 0.0,
     };
 }
@@ -37,7 +37,7 @@ static size_t find_quotes(Paths *self, const Visits *visits, const Held *held, s
         int is_known = cells[TRUSTED].i && !isnan(cells[MID].f);
         if (is_known) {
             self->runs += !(goes_on && held[i].visit == visit);
-            self->quotes[found++] = quote_of(&held[i], self->runs);
+            self->quotes[found++] = quote_of(&held[i], self->runs, visits->visit[held[i].visit]);
         }
         goes_on = is_known;
         visit = held[i].visit;
@@ -80,7 +80,7 @@ static void add_path(Cell *sums, Quote *run, size_t count)
     }
 }
 
-/* Add the integral of (mid(t + 60 s) - mid(t))² over t, and that of 1, of a run. */
+/* Add the integral of (mid(t + 60 s) - mid(t))² over t, and that of 1, of a run to the sums of its visit. */
 static void add_variance(Cell *sums, const Quote *run, size_t count)
 {
     int64_t at = run[0].at, last = run[count - 1].end - HORIZON;
@@ -146,16 +146,20 @@ static int64_t imagined_of(const Quote *run, size_t count, int64_t base)
 }
 
 /* A row of each sheet for an instrument. */
-typedef struct { Cell *path, *variance, *foresight, *imagined; } Sums;
+typedef struct { Cell *path, *foresight, *imagined; } Sums;
 
-static void measure_run(const Sums *sums, Quote *run, size_t count)
+static int measure_run(Paths *self, const Sums *sums, Quote *run, size_t count)
 {
+    Cell *variance = sheet_row_of(&self->variance, run[0].visit);
+    if (variance == NULL)
+        return -1;
     for (size_t i = 0; i < count; i++)
         run[i].ended = run[count - 1].end;
     add_path(sums->path, run, count);
-    add_variance(sums->variance, run, count);
+    add_variance(variance, run, count);
     add_foresight(sums->foresight, run, count);
     sums->imagined[1].i += imagined_of(run, count, sums->path[0].i * STRIDE);
+    return 0;
 }
 
 static int make_room(Paths *self, size_t count)
@@ -177,15 +181,15 @@ int paths_measure(Paths *self, const Visits *visits, Trades *trades, const Held 
     size_t found = find_quotes(self, visits, held, count);
     if (found == 0)
         return 0;
-    Sums sums = {sheet_row(&self->paths), sheet_row(&self->variance), sheet_row(&self->foresight),
-                 sheet_row(&self->imagined)};
-    if (sums.path == NULL || sums.variance == NULL || sums.foresight == NULL || sums.imagined == NULL)
+    Sums sums = {sheet_row(&self->paths), sheet_row(&self->foresight), sheet_row(&self->imagined)};
+    if (sums.path == NULL || sums.foresight == NULL || sums.imagined == NULL)
         return -1;
-    sums.path[0].i = sums.variance[0].i = sums.foresight[0].i = sums.imagined[0].i = held[0].cells[CODE].i;
+    sums.path[0].i = sums.foresight[0].i = sums.imagined[0].i = held[0].cells[CODE].i;
     for (size_t start = 0, end; start < found; start = end) {
         for (end = start + 1; end < found && self->quotes[end].run == self->quotes[start].run;)
             end++;
-        measure_run(&sums, self->quotes + start, end - start);
+        if (measure_run(self, &sums, self->quotes + start, end - start) < 0)
+            return -1;
     }
     if (sums.foresight[1].i == 0)
         self->foresight.rows--; /* nothing was sampled */

@@ -20,6 +20,17 @@ Cell *sheet_row(Sheet *self)
     return row;
 }
 
+Cell *sheet_row_of(Sheet *self, int64_t key)
+{
+    Cell *row = self->rows ? self->cells + (self->rows - 1) * self->width : NULL;
+    if (row != NULL && row[0].i == key)
+        return row;
+    row = sheet_row(self);
+    if (row != NULL)
+        row[0].i = key;
+    return row;
+}
+
 static PyObject *column_of(const Sheet *self, size_t column)
 {
     PyObject *made = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)(self->rows * sizeof(Cell)));

@@ -12,10 +12,14 @@ enum { TRUSTED_S = 1, TWO_SIDED, CROSSED_S, IMBALANCE_KNOWN, CUT_5_S, CUT_10_S, 
 #define BOOK_CELLS (WEIGHTED + WEIGHTED_CELLS)
 #define PATH_CELLS 9
 
+/* The cells of a row of a visit, after its number. */
+enum { VISIT_TRUSTED = 1, VISIT_TWO_SIDED, VISIT_SPREAD, VISIT_DEPTHS, VISIT_CELLS = VISIT_DEPTHS + 2 };
+
 void sums_prepare(BookSums *self)
 {
     self->books.width = BOOK_CELLS;
-    self->spreads.width = self->visits.width = 3;
+    self->spreads.width = 3;
+    self->visits.width = VISIT_CELLS;
     self->prices.width = PATH_CELLS;
 }
 
@@ -134,16 +138,19 @@ static int begin_path(BookSums *self, int64_t code, Cell **path)
     return 0;
 }
 
-static int add_visit(BookSums *self, int64_t visit, double spread, double weight)
+/* Add a trusted row to the sums of its visit, from which it is known how much these differ. */
+static int add_visit(BookSums *self, int64_t visit, const Cell *cells, double weight)
 {
-    Cell *row = self->visits.rows ? self->visits.cells + (self->visits.rows - 1) * self->visits.width : NULL;
-    if (row == NULL || row[0].i != visit)
-        row = sheet_row(&self->visits);
+    Cell *row = sheet_row_of(&self->visits, visit);
     if (row == NULL)
         return -1;
-    row[0].i = visit;
-    row[1].f += weight;
-    row[2].f += spread * weight;
+    row[VISIT_TRUSTED].f += weight;
+    if (!isnan(cells[MID].f)) {
+        row[VISIT_TWO_SIDED].f += weight;
+        row[VISIT_SPREAD].f += cells[SPREAD].f * weight;
+    }
+    for (int side = 0; side < 2; side++)
+        row[VISIT_DEPTHS + side].f += cells[DEPTH + side * REACHES + REACH_5C].f * weight;
     return 0;
 }
 
@@ -159,14 +166,15 @@ int sums_measure(BookSums *self, const Visits *visits, const Held *held, size_t 
         if (sums == NULL && begin_instrument(self, code, &sums) < 0)
             return -1;
         add_book(sums, cells, weight);
+        if (add_visit(self, visits->visit[held[i].visit], cells, weight) < 0)
+            return -1;
         if (isnan(cells[MID].f))
             continue;
         if (path == NULL && begin_path(self, code, &path) < 0)
             return -1;
         add_price(path + 1, cells[MID].f);
         add_price(path + 5, cells[MICRO].f);
-        if (add_visit(self, visits->visit[held[i].visit], cells[SPREAD].f, weight) < 0
-            || add_spread(self, cells[SPREAD].f, weight) < 0)
+        if (add_spread(self, cells[SPREAD].f, weight) < 0)
             return -1;
     }
     return tell_spreads(self, code);

@@ -9,7 +9,7 @@
 
 static const int64_t horizons[HORIZONS] = {1 * NS_SECOND, 10 * NS_SECOND, 60 * NS_SECOND};
 
-/* The cells of a row of impacts, after the code. */
+/* The cells of a row of impacts, after the number of the visit. */
 enum { MARKOUT = 1, EFFECTIVE = MARKOUT + HORIZONS, SHARES, DRAINED = SHARES + HORIZONS + 1, REFILLED };
 
 /* The quotes of one instrument, and one of them by place: the last one at or before a moment that only moves on. */
@@ -109,16 +109,15 @@ int trades_measure(Paths *self, Trades *trades, int64_t code, size_t count)
     if (first == trades->next)
         return 0;
     const Quotes quotes = {self->quotes, count};
-    Cell *sums = sheet_row(&self->impacts);
-    if (sums == NULL)
-        return -1;
-    sums[0].i = code;
     for (size_t trade = first; trade < trades->next; trade++) {
         const Quote *after[HORIZONS], *met = quote_at(&quotes, &before, trades->at[trade] - 1);
         if (met == NULL || trades->at[trade] >= met->ended || trades->sign[trade] == 0)
             continue;
         for (int i = 0; i < HORIZONS; i++)
             after[i] = quote_at(&quotes, &places[i], trades->at[trade] + horizons[i]);
+        Cell *sums = sheet_row_of(&self->impacts, met->visit);
+        if (sums == NULL)
+            return -1;
         add_impact(sums, trades, trade, met, after);
     }
     return measure_fills(&self->filled, &quotes, trades, first, trades->next);

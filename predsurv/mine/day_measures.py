@@ -16,7 +16,7 @@ from predsurv.mine.listed import ListedInstruments, listed_instruments
 from predsurv.mine.lost_time import LostTime, lost_time
 from predsurv.mine.measures import books, moments, visits
 from predsurv.mine.measures.outcome_sums import NO_SETS, with_mirrored
-from predsurv.mine.measures.totals import Totals
+from predsurv.mine.measures.totals import BY_VISIT, Totals
 from predsurv.mine.observation import observe
 from predsurv.mine.observed_day import WHOLE, DayPart, DayScope, observed_day, unplaced
 from predsurv.mine.recorded_days import MiningDay, require_coverage
@@ -151,7 +151,7 @@ def _measures(scope: DayScope, rows_per_step: int, *, keeps_hours: bool) -> dict
             totals.add(found)
     measures = totals.measures()
     measures |= visits.by_instrument(
-        begun, measures.pop("visit_updates", None), measures.pop("visit_books", None), scope.heard, scope.trades
+        begun, {name: measures.pop(name) for name in BY_VISIT if name in measures}, scope.heard, scope.trades
     )
     return measures
 

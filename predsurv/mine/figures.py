@@ -17,7 +17,7 @@ from predsurv.mine.measures.intervals import GAP_REASONS
 from predsurv.mine.measures.outcome_sums import OUTCOME_SUMS
 from predsurv.mine.measures.trading import HORIZONS_S
 from predsurv.mine.measures.updates import bucket_quantile, wait_quantile
-from predsurv.mine.measures.visits import ratio_error
+from predsurv.mine.measures.visits import RATIOS, TRADE_RATIOS, ratio_error
 from predsurv.mine.observation import UNKNOWN
 from predsurv.state.coverage import OBSERVED
 
@@ -132,12 +132,17 @@ def _prices() -> Iterator[pl.Expr | str]:
         yield from (pl.col(f"{name}_{when}").alias(f"{of}_{when}_usd") for when in ("open", "high", "low", "close"))
     horizons = pl.col("moved").clip(lower_bound=0.0) / _over("paired_s") * (HOUR_S / 60)
     yield horizons.sqrt().alias("volatility_usd_per_sqrt_hour")
+    squared = ratio_error("moved", _mean("moved", "paired_s"), pl.col("paired_s")) * (HOUR_S / 60)
+    yield (squared / (2 * pl.when(horizons > 0).then(horizons.sqrt()))).alias("volatility_usd_per_sqrt_hour_se")
     yield _of_books("jumps")
 
 
 def _depths() -> Iterator[pl.Expr | str]:
     yield from (_mean(f"{side}_sz_s", "trusted_s").alias(f"{side}_touch_shares") for side in ("bid", "ask"))
     yield from (_mean(f"{name}_s", "trusted_s").alias(f"{name}_shares") for name in DEPTHS)
+    for side in ("bid", "ask"):
+        error = ratio_error(f"{side}_depth_5c", _mean(f"{side}_depth_5c_s", "trusted_s"), pl.col("trusted_s"))
+        yield error.alias(f"{side}_depth_5c_shares_se")
     yield from (_share(f"cut_{reach}c_s", "trusted_s").alias(f"depth_{reach}c_cut_share") for reach in (5, 10))
     beyond = pl.col("bid_depth_10c_s") + pl.col("ask_depth_10c_s") - pl.col("bid_sz_s") - pl.col("ask_sz_s")
     yield (beyond / _over("trusted_s") / (2 * REACHES_C[-1])).alias("depth_slope_shares_per_cent")
@@ -176,19 +181,27 @@ def _outcomes() -> Iterator[pl.Expr | str]:
 
 def _trades() -> Iterator[pl.Expr | str]:
     heard = pl.col("trades_observed_s") > 0
-    notional = pl.col("notional").fill_null(0.0) / _over("trades_observed_s")
     counts = {"trades": "trades", "volume": "volume_shares", "notional": "notional_usd"}
     yield from (pl.when(heard).then(pl.col(name).fill_null(0)).alias(public) for name, public in counts.items())
-    yield (notional * HOUR_S).alias("notional_usd_per_hour")
-    error = ratio_error("notional", notional, pl.col("trades_observed_s"))
-    yield (error * HOUR_S).alias("notional_usd_per_hour_se")
+    for name, public in counts.items():
+        rate = pl.col(name).fill_null(0) / _over("trades_observed_s")
+        yield (rate * HOUR_S).alias(f"{public}_per_hour")
+        error = ratio_error(name, rate, pl.col("trades_observed_s"))
+        yield (error * HOUR_S).alias(f"{public}_per_hour_se")
     yield _mean("volume", "trades").alias("trade_mean_shares")
     yield from ("trade_p50_shares", "trade_p90_shares")
     yield _share("bought", "sided").alias("taker_buy_share")
-    yield _mean("effective", "effective_shares").alias("effective_spread_usd")
+    yield from _gain("effective", "effective_spread_usd")
     yield (-2 * _mean("markout_60s", "markout_60s_shares")).alias("realised_spread_60s_usd")
-    yield from (_mean(f"markout_{h}s", f"markout_{h}s_shares").alias(f"markout_{h}s_usd") for h in HORIZONS_S)
+    for h in HORIZONS_S:
+        yield from _gain(f"markout_{h}s", f"markout_{h}s_usd")
     yield _mean("refilled", "drained").alias("resilience_10s_share")
+
+
+def _gain(name: str, public: str) -> Iterator[pl.Expr]:
+    mean = _mean(name, f"{name}_shares")
+    yield mean.alias(public)
+    yield ratio_error(name, mean, pl.col(f"{name}_shares")).alias(f"{public}_se")
 
 
 def _quotes() -> Iterator[pl.Expr | str]:
@@ -268,7 +281,7 @@ _ALL: Final = (
     *(f"{name}_{when}" for name in ("mid", "micro") for when in ("open", "high", "low", "close")),
     "moved", "paired_s", "gone", "queued_s", "sum_y", "sum_yy",
     *(f"{name}_{what}" for name in ("queues", "flow") for what in ("x", "xx", "xy")),
-    *(f"{name}_{what}" for name in ("updates", "spread", "notional") for what in ("xx", "xs", "ss", "n")),
+    *(f"{name}_{what}" for name in (*RATIOS, *TRADE_RATIOS) for what in ("xx", "xs", "ss", "n")),
     "trades", "volume", "notional", "bought", "sided", "trade_p50_shares", "trade_p90_shares",
     *(f"{name}{what}" for name in ("effective", *(f"markout_{h}s" for h in HORIZONS_S)) for what in ("", "_shares")),
     "drained", "refilled", "imagined", "filled",

@@ -105,7 +105,7 @@ def _specified(
         "visit_books": books.visit_sums(held.lazy()),
         "prices": paths.mid_path(held.lazy()),
         "paths": paths.path_sums(quoted.lazy()),
-        "variance": paths.variance_sums(quoted.lazy()),
+        "visit_moves": paths.variance_sums(quoted.lazy()),
         "foresight": paths.foresight_sums(quoted.lazy()),
         "imagined": trading.quotes_imagined(quoted.lazy()),
         "carry": books.carried(held.lazy(), carry.columns),
@@ -114,7 +114,7 @@ def _specified(
         queries["pieces"] = books.piece_sums(held.lazy(), observed.pieces.lazy(), rows.begin)
     if observed.trades.height:
         placed = observed.trades.lazy()
-        queries["impacts"] = trading.impact_sums(trading.met(placed, quoted.lazy(), rows.begin))
+        queries["visit_impacts"] = trading.impact_sums(trading.met(placed, quoted.lazy(), rows.begin))
         queries["filled"] = trading.quotes_filled(placed, quoted.lazy(), rows.begin)
     found = dict(zip(queries, pl.collect_all(list(queries.values())), strict=True))
     kept = found.pop("carry")

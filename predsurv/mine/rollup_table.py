@@ -1,14 +1,10 @@
 """Measures of many kinds as one table with a row per instrument, and back: the content of a roll-up."""
 
 from collections.abc import Mapping
-from typing import Final
 
 import polars as pl
 
-from predsurv.mine.measures.totals import KEYS
-
-_LISTED: Final = ("visit_books", "visit_updates")
-"""Measures with several rows of an instrument, besides those of ``KEYS``."""
+from predsurv.mine.measures.totals import BY_VISIT, KEYS
 
 
 def to_table(measures: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -38,4 +34,4 @@ def from_table(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
 
 
 def _is_listed(name: str) -> bool:
-    return name in KEYS or name in _LISTED
+    return name in KEYS or name in BY_VISIT

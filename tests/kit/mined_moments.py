@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from math import sqrt
 from typing import NamedTuple
 
 from tests.kit.mined_tapes import HOUR, BookRow, MinedTape
@@ -29,6 +30,10 @@ class QuoteRun(NamedTuple):
     def end(self) -> int:
         return self.pieces[-1].end
 
+    @property
+    def visit(self) -> int:
+        return self.pieces[0].visit
+
     def at(self, ts: int) -> BookRow:
         return next(each.row for each in self.pieces if each.start <= ts < each.end)
 
@@ -54,6 +59,16 @@ def held_rows(tape: MinedTape, hour: int) -> Iterator[HeldRow]:
             low, high = max(ts, begin), min(until, finish)
             if low < high:
                 yield HeldRow(low, high, latest[ts], number)
+
+
+def ratio_error(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Return the standard error of Σx / Σs over visits (x, s), as docs/metrics.md has it."""
+    pairs = [(x, s) for x, s in pairs if s > 0]
+    n, total = len(pairs), sum(s for _, s in pairs)
+    if n < 2:
+        return None
+    ratio = sum(x for x, _ in pairs) / total
+    return sqrt(n / (n - 1) * sum((x - ratio * s) ** 2 for x, s in pairs)) / total
 
 
 def best(row: BookRow) -> tuple[float, float] | None:

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
-from math import floor, log2, sqrt
+from math import floor, log2
 
-from tests.kit.mined_moments import HeldRow, crossed, held_rows, mid, quote_runs, stretches
+from tests.kit.mined_moments import HeldRow, crossed, held_rows, mid, quote_runs, ratio_error, stretches
 from tests.kit.mined_oracle_paths import foresight, paths, trading
 from tests.kit.mined_tapes import BookRow, MinedTape, S
 
@@ -50,7 +50,7 @@ def _updates(tape: MinedTape) -> dict[str, float | None]:
     return {
         "updates": len(seen),
         "updates_per_s": len(seen) / seconds,
-        "updates_per_s_se": _ratio_error(rates),
+        "updates_per_s_se": ratio_error(rates),
         "stale_share": stale / judged if judged else None,
         "wait_p50_s": _life_quantile(waits, 0.5),
         "wait_p90_s": _life_quantile(waits, 0.9),
@@ -60,14 +60,6 @@ def _updates(tape: MinedTape) -> dict[str, float | None]:
         "message_age_p99_ms": _age_quantile(ages, 0.99),
         "late_message_share": sum(age > S for age in ages) / len(ages) if ages else None,
     }
-
-
-def _ratio_error(pairs: Sequence[tuple[float, float]]) -> float | None:
-    n, total = len(pairs), sum(s for _, s in pairs)
-    if n < 2:
-        return None
-    ratio = sum(x for x, _ in pairs) / total
-    return sqrt(n / (n - 1) * sum((x - ratio * s) ** 2 for x, s in pairs)) / total
 
 
 def _life_quantile(waits: Sequence[tuple[float, bool]], share: float) -> float | None:
@@ -106,6 +98,17 @@ def _average(held: Sequence[HeldRow], value: Callable[[BookRow], float | None]) 
     """Return the mean by time of ``value`` where it is known."""
     known = [(found, (each.end - each.start) / S) for each in held if (found := value(each.row)) is not None]
     return sum(found * seconds for found, seconds in known) / sum(seconds for _, seconds in known) if known else None
+
+
+def _by_visit(held: Sequence[HeldRow], value: Callable[[BookRow], float | None]) -> list[tuple[float, float]]:
+    """Return of each visit the integral of a value over time, and the seconds for which it was known."""
+    sums: defaultdict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for each in held:
+        known, seconds = value(each.row), (each.end - each.start) / S
+        if known is not None:
+            sums[each.visit][0] += known * seconds
+            sums[each.visit][1] += seconds
+    return [(x, s) for x, s in sums.values()]
 
 
 def _share(held: Sequence[HeldRow], value: Callable[[BookRow], bool]) -> float | None:
@@ -160,20 +163,12 @@ def _books(held: Sequence[HeldRow]) -> dict[str, float | None]:
     for each in held:
         if (spread := _spread(each.row)) is not None:
             times[round(spread, 6)] += (each.end - each.start) / S
-    by_visit = {
-        each.visit: (
-            sum((_spread(own.row) or 0) * (own.end - own.start) / S for own in held if own.visit == each.visit),
-            sum((own.end - own.start) / S for own in held if own.visit == each.visit and mid(own.row) is not None),
-        )
-        for each in held
-        if mid(each.row) is not None
-    }
     found: dict[str, float | None] = {
         "trusted_s": sum(each.end - each.start for each in held) / S,
         "two_sided_share": _share(held, lambda row: mid(row) is not None),
         "crossed_share": _share(held, crossed),
         "spread_usd": _average(held, _spread),
-        "spread_usd_se": _ratio_error(list(by_visit.values())),
+        "spread_usd_se": ratio_error(_by_visit(held, _spread)),
         "spread_relative": _average(
             held, lambda row: None if _spread(row) is None else (_spread(row) or 0) / (mid(row) or 1)
         ),
@@ -186,6 +181,8 @@ def _books(held: Sequence[HeldRow]) -> dict[str, float | None]:
     for cents in (1, 2, 5, 10):
         found[f"bid_depth_{cents}c_shares"] = _average(held, partial(_depth, "bid", cents))
         found[f"ask_depth_{cents}c_shares"] = _average(held, partial(_depth, "ask", cents))
+    for side in ("bid", "ask"):
+        found[f"{side}_depth_5c_shares_se"] = ratio_error(_by_visit(held, partial(_depth, side, 5)))
     for cents in (5, 10):
         found[f"depth_{cents}c_cut_share"] = _share(held, partial(_ends_within, cents))
     for dollars in (100, 1_000, 10_000):

@@ -1,10 +1,10 @@
 """The second half of the oracle: paths, what foretells them, trades and imagined quotes, by looking at every moment."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from math import log, sqrt
 
-from tests.kit.mined_moments import HeldRow, QuoteRun, mid
+from tests.kit.mined_moments import HeldRow, QuoteRun, mid, ratio_error, stretches
 from tests.kit.mined_tapes import HOUR, BookRow, MinedTape, S, TradeRow
 
 _SAME = 1e-9
@@ -24,7 +24,10 @@ def paths(held: Sequence[HeldRow], runs: Sequence[QuoteRun]) -> Figures:
             f"{name}_{when}_usd": each for when, each in zip(("open", "high", "low", "close"), values, strict=True)
         }
     moved, paired = sum(map(_moved, runs)), sum(max(0, run.end - run.start - _MINUTE) for run in runs) / S
-    found["volatility_usd_per_sqrt_hour"] = sqrt(moved / paired * 60) if paired else None
+    found["volatility_usd_per_sqrt_hour"] = volatility = sqrt(moved / paired * 60) if paired else None
+    moves = [(run.visit, _moved(run), max(0, run.end - run.start - _MINUTE) / S) for run in runs]
+    error = ratio_error(_visited(moves))
+    found["volatility_usd_per_sqrt_hour_se"] = None if error is None or not volatility else 30 * error / volatility
     steps = [(_mid(after.row) - _mid(before.row)) for run in runs for before, after in pairwise(run.pieces)]
     found["jumps"] = sum(abs(step) >= 0.05 - _SAME for step in steps)
     queued = sum(
@@ -33,6 +36,15 @@ def paths(held: Sequence[HeldRow], runs: Sequence[QuoteRun]) -> Figures:
     gone = sum(_gone(before.row, after.row) for run in runs for before, after in pairwise(run.pieces))
     found["queue_half_life_s"] = log(2) * queued / gone if gone else None
     return found
+
+
+def _visited(parts: Iterable[tuple[int, float, float]]) -> list[tuple[float, float]]:
+    """Return the sums of each visit of (visit, x, s)."""
+    sums: dict[int, tuple[float, float]] = {}
+    for visit, x, s in parts:
+        before = sums.get(visit, (0.0, 0.0))
+        sums[visit] = before[0] + x, before[1] + s
+    return list(sums.values())
 
 
 def _mid(row: BookRow) -> float:
@@ -119,7 +131,8 @@ def trading(tape: MinedTape, runs: Sequence[QuoteRun]) -> Figures:
         "trade_p50_shares": _quantile([each.size for each in trades], 0.5),
         "trade_p90_shares": _quantile([each.size for each in trades], 0.9),
     }
-    gains: dict[str, list[tuple[float, float]]] = {name: [] for name in ("effective", "1", "10", "60")}
+    found |= _rates(tape, trades)
+    gains: dict[str, list[tuple[int, float, float]]] = {name: [] for name in ("effective", "1", "10", "60")}
     before, after = 0.0, 0.0
     for trade in trades:
         run = next(
@@ -128,22 +141,37 @@ def trading(tape: MinedTape, runs: Sequence[QuoteRun]) -> Figures:
         if run is None or trade.sign is None:
             continue
         book = run.at(trade.ts - 1)
-        gains["effective"].append((2 * trade.sign * (trade.price - _mid(book)), trade.size))
+        gains["effective"].append((run.visit, 2 * trade.sign * (trade.price - _mid(book)), trade.size))
         for seconds in (1, 10, 60):
             if trade.ts + seconds * S < run.end:
                 later = run.at(trade.ts + seconds * S)
-                gains[str(seconds)].append((trade.sign * (_mid(later) - trade.price), trade.size))
+                gains[str(seconds)].append((run.visit, trade.sign * (_mid(later) - trade.price), trade.size))
                 if seconds == 10:
                     before, after = before + _hit(trade, book), after + _hit(trade, later)
-    found["effective_spread_usd"] = _weighted(gains["effective"])
-    for seconds in (1, 10, 60):
-        found[f"markout_{seconds}s_usd"] = _weighted(gains[str(seconds)])
+    for name, of in (("effective_spread", "effective"), *((f"markout_{each}s", each) for each in ("1", "10", "60"))):
+        sums = _visited((visit, value * size, size) for visit, value, size in gains[of])
+        found[f"{name}_usd"] = sum(x for x, _ in sums) / sum(s for _, s in sums) if sums else None
+        found[f"{name}_usd_se"] = ratio_error(sums)
     found["resilience_10s_share"] = after / before if before else None
     return found | _quotes(trades, runs)
 
 
-def _weighted(pairs: Sequence[tuple[float, float]]) -> float | None:
-    return sum(value * weight for value, weight in pairs) / sum(weight for _, weight in pairs) if pairs else None
+def _rates(tape: MinedTape, trades: Sequence[TradeRow]) -> Figures:
+    found: Figures = {}
+    sizes: dict[str, Callable[[TradeRow], float]] = {
+        "trades": lambda each: 1,
+        "volume_shares": lambda each: each.size,
+        "notional_usd": lambda each: each.price * each.size,
+    }
+    for name, size in sizes.items():
+        sums = [
+            (sum(size(each) for each in trades if start <= each.ts < end), (end - start) / S)
+            for start, end in stretches(tape)
+        ]
+        error = ratio_error(sums)
+        found[f"{name}_per_hour"] = 3_600 * sum(x for x, _ in sums) / sum(s for _, s in sums)
+        found[f"{name}_per_hour_se"] = None if error is None else 3_600 * error
+    return found
 
 
 def _quantile(values: Sequence[float], share: float) -> float | None:

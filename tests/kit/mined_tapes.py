@@ -10,7 +10,7 @@ from predsurv.mine.figures import figures
 from predsurv.mine.hour_measures import NO_BOOKS, HourRows, ObservedHour, measure_hour
 from predsurv.mine.measures import intervals, moments, visits
 from predsurv.mine.measures.coded_rows import CodedRows
-from predsurv.mine.measures.totals import Totals
+from predsurv.mine.measures.totals import BY_VISIT, Totals
 
 S = 1_000_000_000
 HOUR = 3_600 * S
@@ -66,7 +66,8 @@ def mined(tape: MinedTape, *, by_c: bool = native.speedups is not None) -> dict[
         carry = measured.carry
     measures = totals.measures()
     heard = begun.select("code", "start", "end")
-    measures |= visits.by_instrument(begun, measures.pop("visit_updates"), measures.pop("visit_books"), heard, placed)
+    by_visit = {name: measures.pop(name) for name in BY_VISIT if name in measures}
+    measures |= visits.by_instrument(begun, by_visit, heard, placed)
     named = {
         name: frame.with_columns(pl.lit("a").alias("instrument_id")).drop("code") for name, frame in measures.items()
     }

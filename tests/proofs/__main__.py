@@ -13,6 +13,7 @@ PROOFS: Final = {
     "store_kills": "the store alone, killed and with its power cut",
     "rotations": "instruments change places; nothing is lost, doubled or left out",
     "selection": "calibration|totals|regret: what rotation chooses, beside made-up venues whose truth is known",
+    "visit_errors": "standard errors of instruments that are seen now and then, beside the whole day",
     "readers": "other programs scan the files while they are sealed and merged",
     "continuity": "losses, false alarms, freezes and rotations of a Polymarket feed, seen by its hashes",
     "kalshi": "losses|fuzz: sequence gaps of Kalshi, and hostile input",

@@ -27,6 +27,10 @@ DEPTHS: Final = tuple(f"{side}_depth_{reach}c" for side in ("bid", "ask") for re
 WEIGHTED: Final = ("spread", "mid", "imbalance", "bid_sz", "ask_sz", *DEPTHS, *(f"cost_{usd}" for usd in TRADED_USD))
 """What of a book is summed up, weighted by the seconds for which it held."""
 
+_ESTIMATED: Final = ("spread", "bid_depth_5c", "ask_depth_5c")
+VISIT_SUMS: Final = ("trusted_s", "two_sided_s", *(f"{name}_s" for name in _ESTIMATED))
+"""What is also summed up visit by visit, so that it is known how much these differ."""
+
 
 def shapes(snapshots: pl.LazyFrame, levels: int, begin: int) -> pl.LazyFrame:
     """Return the book of each snapshot row (``code, ts_recv, trusted``, columns of ``levels`` levels a side).
@@ -114,10 +118,17 @@ def book_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def visit_sums(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """Return ``two_sided_s`` and ``spread_s`` of held rows per ``visit``."""
-    known = rows.filter(pl.col("trusted") & pl.col("spread").is_not_null())
-    spread = (pl.col("spread") * pl.col("seconds")).sum().alias("spread_s")
-    return known.group_by("visit", maintain_order=True).agg(pl.col("seconds").sum().alias("two_sided_s"), spread)
+    """Return ``VISIT_SUMS`` of held rows per ``visit``: what ``book_sums`` has of the same name."""
+    weight = pl.col("seconds")
+    return (
+        rows.filter("trusted")
+        .group_by("visit", maintain_order=True)
+        .agg(
+            weight.sum().alias("trusted_s"),
+            weight.filter(pl.col("mid").is_not_null()).sum().alias("two_sided_s"),
+            *((pl.col(name) * weight).sum().alias(f"{name}_s") for name in _ESTIMATED),
+        )
+    )
 
 
 def spread_times(rows: pl.LazyFrame) -> pl.LazyFrame:

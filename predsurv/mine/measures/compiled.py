@@ -15,11 +15,11 @@ import pyarrow as pa
 from predsurv.core import native
 from predsurv.core.errors import BrokenInvariant
 from predsurv.core.ids import OrderSide
-from predsurv.mine.measures.books import TRADED_USD, WEIGHTED
+from predsurv.mine.measures.books import TRADED_USD, VISIT_SUMS, WEIGHTED
 from predsurv.mine.measures.coded_rows import CodedRows
 from predsurv.mine.measures.moments import instant
 from predsurv.mine.measures.outcome_sums import SET_SUMS, CodedSets, best_before, fee_of_sets, told
-from predsurv.mine.measures.trading import HORIZONS_S
+from predsurv.mine.measures.trading import IMPACTS
 from predsurv.store.schema import level_columns
 
 _UNTOLD: Final = -(1 << 63)
@@ -36,7 +36,6 @@ _TYPES: Final = (
 )
 _COSTS: Final = tuple(f"cost_{usd}_known_s" for usd in TRADED_USD)
 _PATHS: Final = tuple(f"{name}_{when}" for name in ("mid", "micro") for when in ("open", "high", "low", "close"))
-_GAINS: Final = (*(f"markout_{horizon}s" for horizon in HORIZONS_S), "effective")
 _SETS: Final = ("set", *SET_SUMS)
 _HISTOGRAM: Final = ("code", "bucket", "count")
 _TABLES: Final = {
@@ -48,16 +47,16 @@ _TABLES: Final = {
         *(f"{name}_s" for name in WEIGHTED),
     ),
     "spreads": ("code", "spread_micros", "seconds"),
-    "visit_books": ("visit", "two_sided_s", "spread_s"),
+    "visit_books": ("visit", *VISIT_SUMS),
     "prices": ("code", *_PATHS),
     "paths": ("code", "jumps", "gone", "queued_s"),
-    "variance": ("code", "paired_s", "moved"),
+    "visit_moves": ("visit", "paired_s", "moved"),
     "foresight": (
         *("code", "samples", "sum_y", "sum_yy"),
         *("queues_x", "flow_x", "queues_xx", "flow_xx", "queues_xy", "flow_xy"),
     ),
     "imagined": ("code", "imagined"),
-    "impacts": ("code", *_GAINS, *(f"{name}_shares" for name in _GAINS), "drained", "refilled"),
+    "visit_impacts": ("visit", *IMPACTS, *(f"{name}_shares" for name in IMPACTS), "drained", "refilled"),
     "filled": ("code", "filled"),
     "carry": _PLACES,
 }

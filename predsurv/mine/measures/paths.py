@@ -99,21 +99,21 @@ def path_sums(quoted: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def variance_sums(quoted: pl.LazyFrame) -> pl.LazyFrame:
-    """Return per instrument ``moved``, the integral of (mid(t + 60 s) − mid(t))² over t, and ``paired_s``, that of 1.
+    """Return per ``visit`` ``moved``, the integral of (mid(t + 60 s) − mid(t))² over t, and ``paired_s``, that of 1.
 
     Over all t for which both moments lie in one run, from ``began`` to ``ended`` − 60 s. With steps d_a at τ_a it is
     the sum over pairs a, b of d_a · d_b times the seconds for which both lie in (t, t + 60 s]: from v_b = τ_b − 60 s,
     or the run's beginning, to u_a = τ_a, or the run's end − 60 s. For one b those with u_a > v_b are the last ones up
     to b, so that cumulative sums of d and d · u give all of it.
     """
-    runs = quoted.group_by("code", "run", maintain_order=True).agg(pl.col("began").first(), pl.col("ended").first())
+    runs = quoted.group_by("visit", "run", maintain_order=True).agg(pl.col("began").first(), pl.col("ended").first())
     paired = ((pl.col("ended") - pl.col("began") - _HORIZON) / NS_PER_S).clip(lower_bound=0.0).sum()
-    seconds = runs.group_by("code", maintain_order=True).agg(paired.alias("paired_s"))
+    seconds = runs.group_by("visit", maintain_order=True).agg(paired.alias("paired_s"))
     base = pl.col("code").cast(pl.Int64) * STRIDE
     steps = (
         quoted.filter((pl.col("step") != 0) & (pl.col("ended") - pl.col("began") > _HORIZON))
         .select(
-            "code",
+            "visit",
             pl.col("step").alias("d"),
             pl.min_horizontal("at", pl.col("ended") - _HORIZON).alias("u"),
             pl.max_horizontal(pl.col("at") - _HORIZON, "began").alias("v"),
@@ -128,10 +128,10 @@ def variance_sums(quoted: pl.LazyFrame) -> pl.LazyFrame:
     twice = 2 * (du - pl.col("v_s") * d) - pl.col("d") * (pl.col("u_s") - pl.col("v_s"))
     moved = (
         steps.join_asof(lower, left_on="v", right_on="u", strategy="backward", coalesce=False, check_sortedness=False)
-        .group_by("code", maintain_order=True)
+        .group_by("visit", maintain_order=True)
         .agg((pl.col("d") * twice).sum().alias("moved"))
     )
-    return seconds.join(moved, on="code", how="left").with_columns(pl.col("moved").fill_null(0.0))
+    return seconds.join(moved, on="visit", how="left").with_columns(pl.col("moved").fill_null(0.0))
 
 
 def foresight_sums(quoted: pl.LazyFrame) -> pl.LazyFrame:

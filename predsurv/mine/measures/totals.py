@@ -18,6 +18,9 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
 }
 """What the rows of a measure are counted by, besides the instrument."""
 
+BY_VISIT: Final[tuple[str, ...]] = ("visit_books", "visit_moves", "visit_impacts", "visit_updates")
+"""Measures of visits, not of instruments."""
+
 _COUNTED: Final = ("waits", "cut_waits", "ages", "sizes")
 """Measures of integers, which add up to the same in any order, and so in a third of the time."""
 
@@ -70,6 +73,6 @@ class Totals:
         return {name: self._combined(name) for name in self._parts}
 
     def _combined(self, name: str) -> pl.DataFrame:
-        unit = "visit" if name in ("visit_books", "visit_updates") else self._unit
+        unit = "visit" if name in BY_VISIT else self._unit
         keys = (unit, *KEYS.get(name, ()))
         return counted(self._parts[name], keys) if name in _COUNTED else combined(self._parts[name], keys)

@@ -13,6 +13,9 @@ import polars as pl
 from predsurv.mine.measures.moments import STRIDE, instant
 
 HORIZONS_S: Final = (1, 10, 60)
+IMPACTS: Final = (*(f"markout_{horizon}s" for horizon in HORIZONS_S), "effective")
+"""What is summed up of trades that met a quote, weighted by shares."""
+
 QUOTE_S: Final = 60
 """For how long a quote at the best price is imagined to rest."""
 
@@ -44,13 +47,16 @@ def met(placed: pl.LazyFrame, quoted: pl.LazyFrame, begin: int) -> pl.LazyFrame:
         "code", "price", "size", "sign", instant(pl.col("code"), pl.col("ts"), begin).alias("at")
     ).sort("at", maintain_order=True)  # fmt: skip
     book = quoted.select(
-        pl.col("at").alias("then"), "run", "ended", pl.col("mid"), "bid_depth_5c", "ask_depth_5c"
+        pl.col("at").alias("then"), "visit", "run", "ended", pl.col("mid"), "bid_depth_5c", "ask_depth_5c"
     )  # fmt: skip
     before = trades.join_asof(
         book, left_on=pl.col("at") - 1, right_on="then", strategy="backward", coalesce=False, check_sortedness=False
     )
     known = pl.col("at") < pl.col("ended")
-    found = before.with_columns(pl.when(known).then("run").alias("run"), pl.when(known).then("mid").alias("mid_before"))
+    found = before.with_columns(
+        *(pl.when(known).then(name).alias(name) for name in ("visit", "run")),
+        pl.when(known).then("mid").alias("mid_before"),
+    )
     found = found.drop("then", "ended", "mid")
     found = found.rename({f"{side}_depth_5c": f"{side}_depth_before" for side in ("bid", "ask")})
     for horizon in HORIZONS_S:
@@ -60,7 +66,7 @@ def met(placed: pl.LazyFrame, quoted: pl.LazyFrame, begin: int) -> pl.LazyFrame:
 
 def _after(found: pl.LazyFrame, book: pl.LazyFrame, horizon: int) -> pl.LazyFrame:
     moment = pl.col("at") + horizon * _S
-    later = book.rename({"run": "later_run", "mid": "later_mid"})
+    later = book.drop("visit").rename({"run": "later_run", "mid": "later_mid"})
     joined = found.with_columns(moment.alias("moment")).join_asof(
         later, left_on="moment", right_on="then", strategy="backward", coalesce=False, check_sortedness=False
     )
@@ -73,7 +79,7 @@ def _after(found: pl.LazyFrame, book: pl.LazyFrame, horizon: int) -> pl.LazyFram
 
 
 def impact_sums(trades: pl.LazyFrame) -> pl.LazyFrame:
-    """Return per instrument sums of ``met`` trades, weighted by shares.
+    """Return per ``visit`` sums of trades that ``met`` a quote, of which the taker is known, weighted by shares.
 
     ``effective`` over ``effective_shares``: twice the distance of the price from the mid before, in the taker's
     direction. ``markout_<h>s`` over ``markout_<h>s_shares``: what the taker's share gained against the mid h seconds
@@ -92,7 +98,8 @@ def impact_sums(trades: pl.LazyFrame) -> pl.LazyFrame:
     )
     gains = {f"markout_{horizon}s": sign * (pl.col(f"mid_{horizon}s") - pl.col("price")) for horizon in HORIZONS_S}
     gains["effective"] = 2 * sign * (pl.col("price") - pl.col("mid_before"))
-    return trades.group_by("code", maintain_order=True).agg(
+    known = trades.filter(pl.col("visit").is_not_null() & sign.is_not_null())
+    return known.group_by("visit", maintain_order=True).agg(
         *((size * gain).sum().alias(name) for name, gain in gains.items()),
         *(size.filter(gain.is_not_null()).sum().alias(f"{name}_shares") for name, gain in gains.items()),
         sides["before"].filter(both).sum().alias("drained"),

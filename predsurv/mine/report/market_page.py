@@ -105,6 +105,8 @@ def formatted(name: str, value: Any) -> str:
 _UNITS: Final = (
     ("_per_s", "1/s"),
     ("_usd_per_hour", "$/h"),
+    ("_shares_per_hour", "shares/h"),
+    ("_per_hour", "1/h"),
     ("_shares_per_cent", "shares/¢"),
     ("_correlation_10s", ""),
     ("_s", "s"),

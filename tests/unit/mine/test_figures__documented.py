@@ -12,6 +12,7 @@ from tests.kit.outcome_oracle import expected_sums
 from tests.kit.outcome_tapes import Leg, OutcomeTape, Window, summed
 
 _PAGE = (Path(__file__).resolve().parents[3] / "docs" / "metrics.md").read_text()
+_ROW = re.compile(r"^\| `(\w+)` \|.*\| (-?[0-9.,]+) \|$", re.MULTILINE)
 _PATTERNS = (r"((trades|lifecycle)_)?gap_\w+_s", r"percentile_\w+", r"score_\w+", r"(market|instrument)_id")
 
 
@@ -25,11 +26,17 @@ def example_of(kind: str) -> object:
     (text,) = re.findall(rf"```python\n({kind}.*?)```", _PAGE, re.DOTALL)
     made = (MinedTape, BookRow, TradeRow, OutcomeTape, Leg, Window, FeeSchedule)
     names = {each.__name__: each for each in made} | {"S": S, "HOUR": HOUR}
-    return eval(text, names)  # noqa: S307 - our own page
+    return eval(text.removeprefix("rotated = "), names)  # noqa: S307 - our own page
+
+
+def _rotated_table() -> str:
+    _, _, after = _PAGE.partition("| three visits |")
+    return after.partition("\n\n")[0]
 
 
 def numbers(*, outcomes: bool = False) -> dict[str, float]:
-    rows = re.findall(r"^\| `(\w+)` \|.*\| (-?[0-9.,]+) \|$", _PAGE, re.MULTILINE)
+    page = _PAGE.replace(_rotated_table(), "")
+    rows = _ROW.findall(page)
     return {name: float(value.replace(",", "")) for name, value in rows if name.startswith("outcome_") == outcomes}
 
 
@@ -40,6 +47,17 @@ def test_the_numbers_of_the_page_are_those_of_its_example() -> None:
     assert {name: found[name] for name in stated} == {
         name: pytest.approx(value, rel=1e-5, abs=1e-9) for name, value in stated.items()
     }
+
+
+def test_the_standard_errors_of_the_page_are_those_of_its_three_visits() -> None:
+    tape = example_of("rotated = MinedTape")
+    assert isinstance(tape, MinedTape)
+    stated = {name: float(value) for name, value in _ROW.findall(_rotated_table())}
+    assert len(stated) == 8
+    for found in (mined(tape), expected(tape)):
+        assert {name: found[name] for name in stated} == {
+            name: pytest.approx(value, rel=1e-5, abs=1e-9) for name, value in stated.items()
+        }
 
 
 def test_the_numbers_of_outcomes_together_are_those_of_their_example() -> None:

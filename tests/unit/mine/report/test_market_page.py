@@ -42,6 +42,8 @@ def test_a_value_is_there_once_and_what_is_not_known_is_named() -> None:
         ("spread_usd_se", 0.001, "0.10 ¢"),
         ("notional_usd", 1_234.5, "$1,234.50"),
         ("notional_usd_per_hour", 12.3456, "12.35 $/h"),
+        ("trades_per_hour", 12.5, "12.50 1/h"),
+        ("volume_shares_per_hour_se", 2_100.0, "2,100 shares/h"),
         ("volatility_usd_per_sqrt_hour", 0.04, "4.00 ¢/√h"),
         ("observed_s", 3_600.0, "3,600 s"),
         ("updates_per_s", 0.0123, "0.0123 1/s"),
