@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from predsurv.cli.output.columns import NOTHING, bar, span, volume
-from predsurv.cli.output.folding import folded
+from predsurv.cli.output.folding import folded, folded_cell
 from predsurv.cli.output.render import console
 from predsurv.collect.rates import RateFacts
 from predsurv.collect.status import ConnectionStatus, RescanStatus, UploadStatus, VenueStatus, missing_text, phase_text
@@ -54,7 +54,7 @@ class Stderr(TextIOBase):
 
 
 def lines_of(facts: RateFacts, width: int) -> list[Text]:
-    """Return the panel for a terminal of ``width`` cells; no line is longer."""
+    """Return the panel for a terminal of ``width`` cells: longer lines are folded between words."""
     lines = [_headline(facts), *_overview(facts)]
     for venue in facts.status.venues:
         lines.append(_venue_line(venue, facts))
@@ -67,7 +67,7 @@ def lines_of(facts: RateFacts, width: int) -> list[Text]:
             lines.append(Text(f"    {phase_text(venue.phase)}", style="yellow"))
         if venue.failure and venue.state != "recording":  # it has recovered since
             lines.append(Text(f"    {sanitise(venue.failure, 300)}", style="yellow"))
-    return [_fitted(line, width) for line in lines]
+    return [row for line in lines for row in _folded(line, width)]
 
 
 @contextmanager
@@ -214,7 +214,13 @@ def _some(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def _fitted(line: Text, width: int) -> Text:
-    if cell_len(line.plain) > width:
-        line.truncate(max(1, width), overflow="ellipsis")
-    return line
+def _folded(line: Text, width: int) -> list[Text]:
+    """Return ``line`` in rows of at most ``width`` cells, further ones indented."""
+    if cell_len(line.plain) <= width:
+        return [line]
+    rows, begun = list[Text](), 0
+    for row in folded_cell(line.plain, max(1, width - LOG_HANG)).split("\n"):
+        begun = line.plain.index(row, begun)
+        rows.append(line[begun : begun + len(row)])
+        begun += len(row)
+    return [rows[0], *(Text(" " * LOG_HANG).append_text(row) for row in rows[1:])]

@@ -72,6 +72,16 @@ def test_no_line_is_wider_than_the_terminal(width: int) -> None:
     assert all(cell_len(line.plain) <= width for line in lines_of(shown, width))
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_what_is_wrong_is_folded_and_never_cut(width: int) -> None:
+    failure = "cannot connect to external-api.kalshi.com/trade-api/v2/series: [Errno -2] Name or service not known"
+    shown = facts(state="degraded", connections=2, failure=failure)
+    rows = lines_of(shown, width)
+    assert "".join(text(shown, width).split()) == "".join(text(shown, 200).split())
+    assert all(row.plain.startswith(" ") for row in rows[-3:])
+    assert [str(span.style) for span in rows[-1].spans] == ["yellow"]
+
+
 def test_it_says_what_an_operator_wants_to_know() -> None:
     said = text(facts())
     for part in (
