@@ -5,6 +5,7 @@ from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.level_changes import PackedEvent, PackedRecord, PythonLevelChanges
+from predsurv.engine.fills.told_trades import PythonToldTrades
 from predsurv.state import book
 from predsurv.state.ladder import PythonLadder
 from predsurv.store.wal.columns_codec import Columns
@@ -15,6 +16,7 @@ Buffer: TypeAlias = bytes | memoryview
 class NativeLadder(PythonLadder): ...
 class NativeBookCore(book.PythonBookCore): ...
 class NativeLevelChanges(PythonLevelChanges): ...
+class NativeToldTrades(PythonToldTrades): ...
 
 def fold_changes(
     events: list[PackedEvent],

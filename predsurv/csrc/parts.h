@@ -22,7 +22,7 @@ int columns_prepare(void);
 extern PyMethodDef columns_functions[];
 
 /* Recorded rows and their replay on books; prepares itself when first made. */
-extern PyTypeObject rows_type, replay_type;
+extern PyTypeObject rows_type, replay_type, told_trades_type;
 
 /* What the miner measures. */
 extern PyMethodDef mine_functions[];

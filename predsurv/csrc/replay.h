@@ -79,6 +79,9 @@ typedef struct {
     PyObject *books, *states, *told; /* told: what each broker remembers of trades */
     PyObject *show;        /* borrowed while it runs */
     int best_before;       /* what is shown comes with the best prices before it */
+    PyObject *risk, *last_recv, *venue; /* told the time of what is shown */
+    PyObject *calls[STRATEGIES_MAX], *views[STRATEGIES_MAX]; /* of those that may be called from here */
+    uint64_t direct, blocked; /* which these are; whether nothing is shown to any */
     Instrument *instruments;
     Py_ssize_t count, room;
     Group *groups;
@@ -129,8 +132,8 @@ PyObject *replay_hold(Replay *self, PyObject *args);
 /* replay_filter.c */
 int bounds_read(Bounds *self, PyObject *given);
 int filter_read(Filter *self, PyObject *given);
-int wants_book_event(const Replay *self, const Instrument *instrument, const Row *row, const int64_t before[2]);
-int wants_trade(const Replay *self, const Instrument *instrument);
+uint64_t wants_book_event(const Replay *self, const Instrument *instrument, const Row *row, const int64_t before[2]);
+uint64_t wants_trade(const Replay *self, const Instrument *instrument);
 int concerns_place(const Instrument *instrument, int side, int64_t price);
 
 /* replay_events.c: the event of a cursor's next rows, which are taken. NULL with an exception. */
@@ -138,13 +141,18 @@ int events_prepare(void);
 PyObject *event_taken(Replay *self, Cursor *cursor);
 PyObject *trade_of(const Replay *self, const Rows *rows, const Row *row);
 PyObject *delta_of(const Replay *self, const Rows *rows, const Row *row);
-PyObject *taker_text(int sells);
 int state_follow(Replay *self, Instrument *instrument, const Row *row);
 
-/* Show a row that was folded, as an event whose reference is taken; `before`: the best prices before, NULL for none.
+/* replay_calls.c: strategies that are called without Python in between. */
+int calls_read(Replay *self, PyObject *given);
+void calls_clear(Replay *self);
+int call_strategies(Replay *self, PyObject *event, int64_t ts, uint64_t *wanted, PyObject **answer);
+
+/* Show a row that was folded, as an event whose reference is taken, to the strategies that want it (a bit for each);
+   `before`: the best prices before, NULL for none.
    SHOWN, SHOWN_LAST when what is next has to be planned anew, -1 with an exception. */
 enum { SHOWN = 1, SHOWN_LAST = 2 };
-int show_event(Replay *self, PyObject *event, const int64_t before[2], int wanted, int observed);
+int show_event(Replay *self, PyObject *event, int64_t ts, const int64_t before[2], uint64_t wanted, int observed);
 
 /* replay_trades.c */
 int told_check(PyObject *told);

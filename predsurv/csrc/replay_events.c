@@ -46,7 +46,6 @@ static PyObject *made_of(PyTypeObject *type, PyObject **values, Py_ssize_t count
     return made;
 }
 
-PyObject *taker_text(int sells) { return takers[sells]; }
 
 PyObject *delta_of(const Replay *self, const Rows *rows, const Row *row)
 {
@@ -168,14 +167,24 @@ static PyObject *best_before(const Replay *self, const int64_t before[2])
     return made_of(best_type, values, 2);
 }
 
-int show_event(Replay *self, PyObject *event, const int64_t before[2], int wanted, int observed)
+int show_event(Replay *self, PyObject *event, int64_t ts, const int64_t before[2], uint64_t wanted, int observed)
 {
-    PyObject *best = event == NULL ? NULL : best_before(self, before);
-    PyObject *given[] = {event, best, wanted ? Py_True : Py_False, observed ? Py_True : Py_False};
-    PyObject *more = best == NULL ? NULL : PyObject_Vectorcall(self->show, given, 4, NULL);
+    PyObject *answer = NULL;
+    int answered = 1;
+    if (event != NULL && !observed && !(wanted & ~self->direct))
+        answered = call_strategies(self, event, ts, &wanted, &answer);
+    if (event == NULL || answered <= 0) {
+        Py_XDECREF(event);
+        return event == NULL || answered < 0 ? -1 : SHOWN;
+    }
+    PyObject *best = best_before(self, before), *bits = best == NULL ? NULL : PyLong_FromUnsignedLongLong(wanted);
+    PyObject *given[] = {event, best, bits, observed ? Py_True : Py_False, answer == NULL ? Py_None : answer};
+    PyObject *more = bits == NULL ? NULL : PyObject_Vectorcall(self->show, given, 5, NULL);
     int go_on = more == NULL ? -1 : PyObject_IsTrue(more);
-    Py_XDECREF(event);
+    Py_XDECREF(answer);
+    Py_DECREF(event);
     Py_XDECREF(best);
+    Py_XDECREF(bits);
     Py_XDECREF(more);
     return go_on < 0 ? -1 : go_on ? SHOWN : SHOWN_LAST;
 }

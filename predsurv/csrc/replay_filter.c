@@ -144,34 +144,42 @@ static int awaits(const Replay *self, int strategy, const Instrument *instrument
     return !(self->unheard >> strategy & 1);
 }
 
-/* Whether any strategy is called with a book event, which the book and its groups already show. */
-int wants_book_event(const Replay *self, const Instrument *instrument, const Row *row, const int64_t before[2])
+static int wants_change(const Replay *self, int strategy, const Instrument *instrument, const Row *row,
+                        const int64_t before[2])
 {
-    for (int i = 0; i < self->strategies; i++) {
-        const Filter *filter = &self->filters[i];
-        if (filter->everything && awaits(self, i, instrument))
-            return 1;
-        if (!(instrument->selected >> i & 1))
-            continue;
-        if (filter->coverage && before[0] == INT64_MAX && row->kind != ROW_CHANGE)
-            return 1;
-        if (filter->books == 2 || !awaits(self, i, instrument))
-            continue;
-        if (!filter->filter_engaged && (instrument->engaged >> i & 1)
-            && passes_engaged(filter, instrument, row, before))
-            return 1;
-        if (passes(self, filter, instrument, row, before))
-            return 1;
-    }
-    return 0;
+    const Filter *filter = &self->filters[strategy];
+    if (filter->everything)
+        return awaits(self, strategy, instrument);
+    if (!(instrument->selected >> strategy & 1))
+        return 0;
+    if (filter->coverage && before[0] == INT64_MAX && row->kind != ROW_CHANGE)
+        return 1;
+    if (filter->books == 2 || !awaits(self, strategy, instrument))
+        return 0;
+    if (!filter->filter_engaged && (instrument->engaged >> strategy & 1)
+        && passes_engaged(filter, instrument, row, before))
+        return 1;
+    return passes(self, filter, instrument, row, before);
 }
 
-int wants_trade(const Replay *self, const Instrument *instrument)
+/* The strategies that are called with a book event, which the book and its groups already show, but for intervals. */
+uint64_t wants_book_event(const Replay *self, const Instrument *instrument, const Row *row, const int64_t before[2])
 {
-    for (int i = 0; i < self->strategies; i++)
-        if (self->filters[i].everything || (self->filters[i].trades && (instrument->selected >> i & 1)))
-            return 1;
-    return 0;
+    uint64_t wanted = 0;
+    for (int i = 0; i < self->strategies && !self->blocked; i++)
+        wanted |= (uint64_t)wants_change(self, i, instrument, row, before) << i;
+    return wanted;
+}
+
+uint64_t wants_trade(const Replay *self, const Instrument *instrument)
+{
+    uint64_t wanted = 0;
+    for (int i = 0; i < self->strategies && !self->blocked; i++) {
+        const Filter *filter = &self->filters[i];
+        if (filter->everything || (filter->trades && (instrument->selected >> i & 1)))
+            wanted |= UINT64_C(1) << i;
+    }
+    return wanted;
 }
 
 /* Whether a change at `price` is one of those that Python has to see: at a place, or while its side is through one. */

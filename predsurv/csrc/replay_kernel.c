@@ -108,17 +108,18 @@ static int fold_change(Replay *self, Rows *rows, const Row *row, Instrument *ins
 {
     Book *book = instrument->book;
     int64_t prices[2] = {INT64_MAX, INT64_MAX};
-    int observed = instrument->place_count && concerns_place(instrument, row->side, row->price), wanted = 0;
+    int observed = instrument->place_count && concerns_place(instrument, row->side, row->price);
+    uint64_t wanted = 0;
     if (book != NULL && book->trusted) {
         prices_of(instrument, prices);
         if (ladder_put((Ladder *)(row->side == SIDE_ASK ? book->asks : book->bids), row->price, row->size) < 0)
             return -1;
         groups_follow(self, instrument);
-        wanted = book_known(book) && wants_book_event(self, instrument, row, prices);
+        wanted = book_known(book) ? wants_book_event(self, instrument, row, prices) : 0;
         stamp_book(book, row);
     }
     folded(self, rows, row, 1);
-    return wanted || observed ? show_event(self, delta_of(self, rows, row), prices, wanted, observed) : 1;
+    return wanted || observed ? show_event(self, delta_of(self, rows, row), row->ts, prices, wanted, observed) : 1;
 }
 
 static int fold_whole_book(Replay *self, Rows *rows, const Row *row, Instrument *instrument)
@@ -148,14 +149,15 @@ static int fold_whole_book(Replay *self, Rows *rows, const Row *row, Instrument 
 static int fold_trade(Replay *self, Rows *rows, const Row *row, Instrument *instrument)
 {
     const Instrument *primary = &self->instruments[instrument->primary];
-    int observed = primary->heeded & HEED_TRADES, wanted = book_known(primary->book) && wants_trade(self, instrument);
+    int observed = primary->heeded & HEED_TRADES;
+    uint64_t wanted = book_known(primary->book) ? wants_trade(self, instrument) : 0;
     int followed = state_follow(self, instrument, row);
     if (followed <= 0)
         return followed;
     if (!observed && trade_note(self, rows, row) < 0)
         return -1;
     folded(self, rows, row, 1);
-    return wanted || observed ? show_event(self, trade_of(self, rows, row), NULL, wanted, observed) : 1;
+    return wanted || observed ? show_event(self, trade_of(self, rows, row), row->ts, NULL, wanted, observed) : 1;
 }
 
 /* Fold the next row of a file: 1 folded, 0 for Python, SHOWN or SHOWN_LAST, -1 with an exception. */
@@ -212,7 +214,9 @@ static int fold_rows(Replay *self, int64_t bound, int64_t look)
 }
 
 /* run(bound, look, show): fold rows before `bound`, and look at what is held at multiples of its step from `look` on.
-   `show(event, before, wanted, observed)` is called with what somebody has to see; it says whether to go on. */
+   `show(event, before, wanted, observed, answer)` is called with what somebody has to see, `wanted` by which
+   strategies, a bit for each; it says whether to go on. `answer`: (number, what it returned, what it raised) of the
+   first of these where that was called already, else None. */
 PyObject *replay_run(Replay *self, PyObject *args)
 {
     long long bound, look;

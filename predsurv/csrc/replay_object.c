@@ -229,15 +229,17 @@ static int heed_entry(Replay *self, PyObject *entry)
     return 0;
 }
 
-/* heed(entries, unheard): (number, heeded, engaged, places, taken, awaited) of each instrument with any, and nothing of
-   all others; `unheard` are the strategies that wait for nothing else, a bit for each. */
+/* heed(entries, unheard, blocked): (number, heeded, engaged, places, taken, awaited) of each instrument with any, and nothing of
+   all others; `unheard` are the strategies that wait for nothing else, a bit for each. `blocked`: none is called. */
 static PyObject *replay_heed(Replay *self, PyObject *args)
 {
     PyObject *entries;
     unsigned long long unheard;
-    if (!PyArg_ParseTuple(args, "O!K", &PyList_Type, &entries, &unheard))
+    int blocked;
+    if (!PyArg_ParseTuple(args, "O!Kp", &PyList_Type, &entries, &unheard, &blocked))
         return NULL;
     self->unheard = unheard;
+    self->blocked = (uint64_t)blocked;
     for (Py_ssize_t i = 0; i < self->heeded_count; i++) {
         Instrument *instrument = &self->instruments[self->heeded[i]];
         instrument->heeded = 0;
@@ -287,10 +289,10 @@ static PyObject *replay_foreign(Replay *self, void *Py_UNUSED(ignored))
 
 static int replay_init(Replay *self, PyObject *args, PyObject *Py_UNUSED(keywords))
 {
-    PyObject *books, *states, *filters, *told;
+    PyObject *books, *states, *filters, *told, *direct = NULL;
     int best_before;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!p", &PyDict_Type, &books, &PyDict_Type, &states, &PyTuple_Type, &filters,
-                          &PyTuple_Type, &told, &best_before)
+    if (!PyArg_ParseTuple(args, "O!O!O!O!p|O!", &PyDict_Type, &books, &PyDict_Type, &states, &PyTuple_Type, &filters,
+                          &PyTuple_Type, &told, &best_before, &PyTuple_Type, &direct)
         || told_check(told) < 0 || events_prepare() < 0)
         return -1;
     if (PyTuple_GET_SIZE(filters) > STRATEGIES_MAX || self->books != NULL) {
@@ -307,7 +309,7 @@ static int replay_init(Replay *self, PyObject *args, PyObject *Py_UNUSED(keyword
     self->states = Py_NewRef(states);
     self->told = Py_NewRef(told);
     self->best_before = best_before;
-    return 0;
+    return direct == NULL ? 0 : calls_read(self, direct);
 }
 
 static void replay_dealloc(Replay *self)
@@ -333,6 +335,7 @@ static void replay_dealloc(Replay *self)
     Py_CLEAR(self->books);
     Py_CLEAR(self->states);
     Py_CLEAR(self->told);
+    calls_clear(self);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 

@@ -4,7 +4,7 @@ Nothing here waits, reads a clock or does I/O: time is what the events say.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -47,8 +47,15 @@ from predsurv.engine.risk.gate import RiskGate
 from predsurv.engine.risk.state import RiskState
 from predsurv.engine.step import EMPTY_STEP, EngineNote, Step
 from predsurv.engine.strategy import Strategy
-from predsurv.engine.strategy_calls import CalledStrategy, StrategyCalls
+from predsurv.engine.strategy_calls import Answer, CalledStrategy, StrategyCalls
 from predsurv.state.market_cache import MarketCache
+
+
+class EngineTimes(NamedTuple):
+    """``risk.now``: the engine's time. ``last_recv``: when market data of a venue were received last; both ns UTC."""
+
+    risk: RiskState
+    last_recv: dict[VenueName, int]
 
 
 class Engine:
@@ -108,6 +115,11 @@ class Engine:
         """Return the strategies with the events that they are called with."""
         return self._calls.called
 
+    @property
+    def times(self) -> "EngineTimes":
+        """What ``hear`` tells the time of an event, for a compiled replay that calls strategies itself."""
+        return EngineTimes(self._risk, self._risk.last_recv)
+
     def pass_over(self, venue: VenueName, ts: int) -> None:
         """Take note of market data up to ``ts`` (ns UTC), already in the cache, that nobody wants to hear of.
 
@@ -116,16 +128,17 @@ class Engine:
         self._risk.now = max(self._risk.now, ts)
         self._risk.last_recv[venue] = ts
 
-    def hear(self, event: BookDelta | Trade, before: BestBefore | None, *, wanted: bool) -> Step:
+    def hear(self, event: BookDelta | Trade, before: BestBefore | None, wanted: int, answer: Answer | None) -> Step:
         """Do what is left to do for market data that is already in the cache; its time is before ``next_at``.
 
-        ``before``: the best prices before a book event, where any filter ``needs_before``. ``wanted``: whether any
-        strategy may want to hear of it; its book can be trusted then.
+        ``before``: the best prices before a book event, where any filter ``needs_before``. ``wanted``: the strategies
+        whose interest it meets but for their intervals, a bit for each; its book can be trusted then. ``answer``: that
+        of the first of these, where it was asked already.
         """
         self._risk.now, self._risk.last_recv[event.key.venue] = event.ts_recv, event.ts_recv
         if isinstance(event, BookDelta):
             self.books.on_book_event(event)
-        return self._calls.tell(event, before) if wanted else EMPTY_STEP
+        return self._calls.tell_wanted(event, before, wanted, answer) if wanted else EMPTY_STEP
 
     def exposure(self, key: InstrumentKey | None = None) -> Money:
         """Return the cost of positions plus live buys: of one instrument, or of all."""

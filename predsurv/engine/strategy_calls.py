@@ -29,6 +29,9 @@ from predsurv.state.market_cache import MarketCache
 NEVER: Final = (1 << 63) - 1
 """A time (ns UTC) that does not come."""
 
+Answer = tuple[int, object, Exception | None]
+"""The number of a strategy that was called, what it returned, and what it raised."""
+
 
 class CalledStrategy(Struct, frozen=True):
     """A strategy, what it can read, and which events it is called with; without a filter with every one.
@@ -40,6 +43,13 @@ class CalledStrategy(Struct, frozen=True):
     view: StrategyContext
     filter: CallFilter | None
     timed: TimedStrategy | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Return whether a call that decides nothing changes nothing of what it waits for."""
+        return self.timed is None and (
+            self.filter is None or (self.filter.selective is None and not self.filter.interest.interval)
+        )
 
     @property
     def ticks_from(self) -> int:
@@ -116,7 +126,26 @@ class StrategyCalls:
         call_filter = CallFilter(strategy, self._cache, self._risk.books, self._account)
         return CalledStrategy(strategy, view, call_filter, timed)
 
-    def _call(self, called: Iterable[CalledStrategy], event: Event, before: BestBefore | None = None) -> Step:
+    def tell_wanted(
+        self, event: BookDelta | Trade, before: BestBefore | None, wanted: int, answer: Answer | None
+    ) -> Step:
+        """Call the strategies whose interest market data meet but for their intervals, a bit for each.
+
+        ``answer``: that of the first of these, where it was asked already.
+        """
+        called = [each for number, each in enumerate(self.called) if wanted >> number & 1]
+        return self._call(called, event, before, answer, met=True)
+
+    def _call(
+        self,
+        called: Iterable[CalledStrategy],
+        event: Event,
+        before: BestBefore | None = None,
+        answer: Answer | None = None,
+        *,
+        met: bool = False,
+    ) -> Step:
+        """Call those of the strategies that want to hear; ``met``: all whose interest knows no interval do."""
         if self._risk.blocked:
             return EMPTY_STEP
         decided: list[Intent | CancelIntent] = []
@@ -124,8 +153,10 @@ class StrategyCalls:
         books.asked = {}  # from here on nothing changes a book: strategies and checks ask for the same
         try:
             for each in called:
-                if each.filter is None or each.filter.admits(event, self._risk.now, before):
-                    decisions = self._ask(each, event)
+                wants = each.filter is None or (met and not each.filter.interest.interval)
+                if wants or each.filter.admits(event, self._risk.now, before):
+                    decisions = self._ask(each, event) if answer is None else _checked(each.strategy, event, answer)
+                    answer = None
                     if decisions:
                         self._decide(decisions, decided)
             if not decided:
@@ -152,20 +183,34 @@ class StrategyCalls:
                 decided += self._differ.changes(decision, decided)
 
     def _ask(self, called: CalledStrategy, event: Event) -> Sequence[Decision]:
-        strategy = called.strategy
         try:
-            returned = strategy.on_event(event, called.view)
+            returned = called.strategy.on_event(event, called.view)
             if not returned:
                 return ()
-            decisions = tuple(returned) if isinstance(returned, Iterable) else None
         except Exception as error:
-            raise _failed(strategy, event, error) from error
-        if decisions is None:
-            raise StrategyError(_wrong(strategy, returned))
-        for decision in decisions:
-            if not isinstance(decision, Intent | CancelIntent | Quotes) or decision.strategy != strategy.name:
-                raise StrategyError(_wrong(strategy, decision))
-        return decisions
+            raise _failed(called.strategy, event, error) from error
+        return _decisions(called.strategy, event, returned)
+
+
+def _checked(strategy: Strategy, event: Event, answer: Answer) -> Sequence[Decision]:
+    """Return what a strategy that was called already decided."""
+    _, returned, error = answer
+    if error is not None:
+        raise _failed(strategy, event, error) from error
+    return _decisions(strategy, event, returned)
+
+
+def _decisions(strategy: Strategy, event: Event, returned: object) -> Sequence[Decision]:
+    try:
+        decisions = tuple(returned) if isinstance(returned, Iterable) else None
+    except Exception as error:
+        raise _failed(strategy, event, error) from error
+    if decisions is None:
+        raise StrategyError(_wrong(strategy, returned))
+    for decision in decisions:
+        if not isinstance(decision, Intent | CancelIntent | Quotes) or decision.strategy != strategy.name:
+            raise StrategyError(_wrong(strategy, decision))
+    return decisions
 
 
 def _failed(strategy: Strategy, event: Event, error: Exception) -> StrategyError:
@@ -188,7 +233,7 @@ def _deepest(trace: TracebackType | None, own: str) -> str:
     return found or innermost
 
 
-def _wrong(strategy: Strategy, decision: Decision | object) -> str:
+def _wrong(strategy: Strategy, decision: object) -> str:
     return (
         f"strategy {strategy.name}: on_event ({sanitise(_definition(strategy), 200)}) returned "
         f"{sanitise(repr(decision), 80)}; expected an iterable of Intent, CancelIntent and Quotes with its name"

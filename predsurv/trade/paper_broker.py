@@ -29,7 +29,7 @@ from predsurv.engine.account.unconfirmed import Owner
 from predsurv.engine.books.consumed import ConsumptionBooked, HeededBook, SimulatedEvent
 from predsurv.engine.fills.fill_factory import KNOWN_IDS_MAX
 from predsurv.engine.fills.latencies import InTransit, Latencies, LatencyDraws
-from predsurv.engine.fills.primary_trades import RememberedTrades
+from predsurv.engine.fills.told_trades import ToldTrades
 from predsurv.engine.fills.queue_position import QueueModel
 from predsurv.engine.fills.settlement import SettlementTerms, TradeSettlement
 from predsurv.engine.fills.simulator import FillSimulator
@@ -143,7 +143,7 @@ class PaperBroker:
         return self._answers.sent + self._simulator.displaced_version
 
     @property
-    def told_trades(self) -> RememberedTrades:
+    def told_trades(self) -> ToldTrades:
         """What it remembers of public trades, those included that are not observed."""
         return self._simulator.primary_trades.told
 

@@ -32,7 +32,7 @@ from predsurv.core.orders import Approved
 from predsurv.core.reconciliation import CashCorrected, PositionCorrected
 from predsurv.engine.books.consumed import ConsumptionBooked, HeededBook, SimulatedEvent
 from predsurv.engine.engine import Engine
-from predsurv.engine.fills.primary_trades import RememberedTrades
+from predsurv.engine.fills.told_trades import ToldTrades
 from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.engine.strategy_calls import NEVER
 from predsurv.ports import Broker, Clock
@@ -117,7 +117,7 @@ class SkippingBroker(SimulatedBroker, Protocol):
         ...
 
     @property
-    def told_trades(self) -> RememberedTrades:
+    def told_trades(self) -> ToldTrades:
         """Return what it remembers of public trades, which whoever passes one over has to add to."""
         ...
 
@@ -243,6 +243,9 @@ class EventPipeline:
         self._realtime = components.realtime
         self._on_step = on_step
         self._simulated = [each for each in components.brokers.values() if isinstance(each, SimulatedBroker)]
+        self._preparing = {
+            venue: each for venue, each in components.brokers.items() if isinstance(each, PreparingBroker)
+        }
 
     async def take(self, given: RunInput) -> None:
         """Keep an input and process it: everything that is not decided here itself comes through this."""
@@ -343,8 +346,8 @@ class EventPipeline:
 
     def _prepare(self, approved: Approved) -> None:
         """Let a broker that can say now by which id its venue will know an order say so, before anything leaves."""
-        broker = self._brokers[approved.command.key.venue]
-        order_id = broker.prepare(approved) if isinstance(broker, PreparingBroker) else None
+        broker = self._preparing.get(approved.command.key.venue)
+        order_id = None if broker is None else broker.prepare(approved)
         if order_id is not None:
             named = OrderNamed(approved.command.client_order_id, order_id)
             self._engine.account.name(named.client_order_id, order_id)

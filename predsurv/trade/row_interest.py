@@ -42,7 +42,9 @@ class RowInterest:
         books, states = engine.cache.tables
         filters = tuple(_filter_of(_interest(each)) for each in self._heard)
         remembered = tuple(each.told_trades for each in self._brokers)
-        self.replay: Any = speedups.NativeReplay(books, states, filters, remembered, self._asks_before())
+        calls = tuple((each.strategy.on_event, each.view) if each.is_plain else None for each in self._heard)
+        direct = (*engine.times, venue, calls)
+        self.replay: Any = speedups.NativeReplay(books, states, filters, remembered, self._asks_before(), direct)
         self._heeded = HeededRows(engine, self._brokers, self._number)
 
     def _asks_before(self) -> bool:
@@ -84,7 +86,7 @@ class RowInterest:
         """Tell what orders, positions and consumed liquidity make worth seeing now."""
         entries, unheard = self._heeded.collect()
         self.settle()
-        self.replay.heed(entries, unheard)
+        self.replay.heed(entries, unheard, self._engine.times.risk.blocked)
         if self._engine.control.loss.watched:
             self.replay.hold(self._engine.control.loss.worth, TICK, _holdings(self._engine, self._number))
 

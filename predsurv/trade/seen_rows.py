@@ -13,6 +13,7 @@ from predsurv.engine.call_filter import BestBefore
 from predsurv.engine.engine import Engine
 from predsurv.engine.interest import Attention
 from predsurv.engine.step import EMPTY_STEP
+from predsurv.engine.strategy_calls import Answer
 from predsurv.trade.pipeline import EventPipeline, SkippingBroker
 
 
@@ -47,12 +48,21 @@ class SeenRows:
         self._version, self._wake_at = self.version, self._ticks_from()
         self._attention = [each.attention for each in self._selective]
 
-    def see(self, event: BookDelta | Trade, before: BestBefore | None, wanted: bool, observed: bool) -> bool:  # noqa: FBT001
-        """Tell strategies (``wanted``) and brokers (``observed``); return whether the replay may go on.
+    def see(
+        self,
+        event: BookDelta | Trade,
+        before: BestBefore | None,
+        wanted: int,
+        observed: bool,  # noqa: FBT001
+        answer: Answer | None,
+    ) -> bool:
+        """Tell strategies (``wanted``, a bit for each) and brokers (``observed``); return whether the replay may go on.
+
+        ``answer``: that of the first of these strategies, where it was asked already.
 
         Where it may not, ``finish`` has to be called before anything else is done.
         """
-        step = self._engine.hear(event, before, wanted=wanted)
+        step = self._engine.hear(event, before, wanted, answer)
         if step is not EMPTY_STEP:
             self._event, self._step, self._observed = event, step, observed
             return False

@@ -56,7 +56,7 @@ class AvailableBooks:
             return asked[key]
         primary = self._cache.primary_of(key)
         source = self.less_consumed(primary)
-        book = None if source is None else self._seen_from(key, primary, source)
+        book = source if source is None or primary is key else self._seen_from(key, primary, source)
         if asked is not None:
             asked[key] = book
         return book
