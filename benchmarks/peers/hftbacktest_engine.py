@@ -1,7 +1,8 @@
 """hftbacktest over the columns of ``benchmarks.peer_data``: a bid at the best bid of some instruments.
 
 ``python hftbacktest_engine.py FOLDER NUMBER…``, in an environment with ``hftbacktest`` 2.4.4; NUMBER: the instruments
-to quote in. Order latency and a queue model are on. Writes ``answer.json`` there: CPU seconds of the second run, when
+to quote in. Order latency and a queue model are on; orders are filled whole (``no_partial_fill_exchange``), as with
+partial fills 2.4.4 ends in the middle of the data after a fill that comes out exactly. Writes ``answer.json`` there: CPU seconds of the second run, when
 everything is compiled and the events are in memory, which favours it; orders sent, and the last best prices of each
 instrument in micros.
 """
@@ -33,6 +34,7 @@ CLEAR, LEVEL, TRADE = range(3)
 TICK = 0.001
 SEND_NS, ANSWER_NS = 150_000_000, 22_000_000
 CLIP = 10.0
+END_OF_DATA, FED = 1, 2  # what waiting for the next event may end with
 KINDS = {"ts": "i8", "instrument": "i4", "kind": "i1", "is_ask": "i1", "last": "i1", "price": "i8", "size": "i8"}
 
 
@@ -52,12 +54,12 @@ def events(folder: Path, count: int) -> list[np.ndarray]:
 
 @njit
 def follow(hbt, wanted, quoted, tops):  # type: ignore[no-untyped-def]  # numba
-    """Keep a bid at the best bid of ``wanted``; return the orders sent."""
+    """Keep a bid at the best bid of ``wanted``; return the orders sent, and how it ended."""
     orders = 0
     ids = np.zeros(len(wanted), np.int64)
     while True:
         code = hbt.wait_next_feed(False, 10**15)
-        if code != 2:
+        if code != FED:
             break
         for place in range(len(wanted)):
             asset = wanted[place]
@@ -75,7 +77,7 @@ def follow(hbt, wanted, quoted, tops):  # type: ignore[no-untyped-def]  # numba
     for asset in range(hbt.num_assets):
         depth = hbt.depth(asset)
         tops[asset, 0], tops[asset, 1] = depth.best_bid_tick, depth.best_ask_tick
-    return orders
+    return orders, code
 
 
 def asset_of(rows: np.ndarray) -> BacktestAsset:
@@ -86,7 +88,7 @@ def asset_of(rows: np.ndarray) -> BacktestAsset:
         .linear_asset(1.0)
         .constant_order_latency(SEND_NS, ANSWER_NS)
         .power_prob_queue_model(1.0)
-        .partial_fill_exchange()
+        .no_partial_fill_exchange()
         .trading_value_fee_model(0.0, 0.0)
         .tick_size(TICK)
         .lot_size(0.000001)
@@ -100,9 +102,11 @@ def run(data: list[np.ndarray], wanted: np.ndarray) -> tuple[float, int, np.ndar
     hbt = ROIVectorMarketDepthBacktest([asset_of(each) for each in data])
     tops = np.zeros((len(data), 2), np.int64)
     began = time.process_time()
-    orders = follow(hbt, wanted, np.full(len(wanted), -1, np.int64), tops)
+    orders, code = follow(hbt, wanted, np.full(len(wanted), -1, np.int64), tops)
     took = time.process_time() - began
     hbt.close()
+    if code != END_OF_DATA:
+        raise RuntimeError(f"it ended with {code} after {orders} orders, before its data did")
     return took, orders, tops
 
 
