@@ -153,8 +153,8 @@ class StrategyCalls:
         books.asked = {}  # from here on nothing changes a book: strategies and checks ask for the same
         try:
             for each in called:
-                wants = each.filter is None or (met and not each.filter.interest.interval)
-                if wants or each.filter.admits(event, self._risk.now, before):
+                rule = each.filter
+                if rule is None or (met and not rule.interest.interval) or rule.admits(event, self._risk.now, before):
                     decisions = self._ask(each, event) if answer is None else _checked(each.strategy, event, answer)
                     answer = None
                     if decisions:

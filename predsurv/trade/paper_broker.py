@@ -29,10 +29,10 @@ from predsurv.engine.account.unconfirmed import Owner
 from predsurv.engine.books.consumed import ConsumptionBooked, HeededBook, SimulatedEvent
 from predsurv.engine.fills.fill_factory import KNOWN_IDS_MAX
 from predsurv.engine.fills.latencies import InTransit, Latencies, LatencyDraws
-from predsurv.engine.fills.told_trades import ToldTrades
 from predsurv.engine.fills.queue_position import QueueModel
 from predsurv.engine.fills.settlement import SettlementTerms, TradeSettlement
 from predsurv.engine.fills.simulator import FillSimulator
+from predsurv.engine.fills.told_trades import ToldTrades
 from predsurv.state.market_cache import MarketCache
 
 EVENTS_KEPT_MAX: Final = 10_000

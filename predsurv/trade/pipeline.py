@@ -242,10 +242,8 @@ class EventPipeline:
         self._brokers, self._keeper = components.brokers, components.keeper
         self._realtime = components.realtime
         self._on_step = on_step
-        self._simulated = [each for each in components.brokers.values() if isinstance(each, SimulatedBroker)]
-        self._preparing = {
-            venue: each for venue, each in components.brokers.items() if isinstance(each, PreparingBroker)
-        }
+        self._simulated = [each for each in self._brokers.values() if isinstance(each, SimulatedBroker)]
+        self._preparing = {name: each for name, each in self._brokers.items() if isinstance(each, PreparingBroker)}
 
     async def take(self, given: RunInput) -> None:
         """Keep an input and process it: everything that is not decided here itself comes through this."""
@@ -349,9 +347,8 @@ class EventPipeline:
         broker = self._preparing.get(approved.command.key.venue)
         order_id = None if broker is None else broker.prepare(approved)
         if order_id is not None:
-            named = OrderNamed(approved.command.client_order_id, order_id)
-            self._engine.account.name(named.client_order_id, order_id)
-            self._append(named)
+            self._engine.account.name(approved.command.client_order_id, order_id)
+            self._append(OrderNamed(approved.command.client_order_id, order_id))
 
     async def carry_out(self, event: Event, step: Step) -> None:
         """Journal what an event led to, and do it; ``step`` is not empty. Raises StrategyError where it failed."""
