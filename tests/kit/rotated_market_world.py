@@ -115,7 +115,7 @@ class RotatedMarketWorld:
             )
             made = plan(request, history)
             history, visits, rates = made.history, {}, self.rates(period)
-            for key in made.want:
+            for key in sorted(made.want, key=number_of.__getitem__):  # whatever the hash seed
                 seconds = PERIOD_S - (0 if key in before else rng.uniform(0, DELAY_S))
                 number = number_of[key]
                 if flow is None:
