@@ -1,10 +1,10 @@
 """hftbacktest over the columns of ``benchmarks.peer_data``: a bid at the best bid of some instruments.
 
 ``python hftbacktest_engine.py FOLDER NUMBER…``, in an environment with ``hftbacktest`` 2.4.4; NUMBER: the instruments
-to quote in. Order latency and a queue model are on. Orders are filled whole (``no_partial_fill_exchange``): with partial
-fills it ends in the middle of the data, after a fill that comes out exactly. Writes ``answer.json`` there: CPU seconds
-of the second run, when everything is compiled and the events are in memory, which favours it; orders sent, and the last
-best prices of each instrument in micros.
+to quote in. Order latency and a queue model are on. Orders are filled whole (``no_partial_fill_exchange``): with
+partial fills it ends in the middle of the data, after a fill that comes out exactly. Writes ``answer.json`` there: CPU
+seconds of the second run, when everything is compiled and the events are in memory, which favours it; orders sent, and
+the last best prices of each instrument in micros.
 """
 
 import json
