@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ from predsurv.store.layout import NS_SECOND, Layout, is_date
 
 LINE_BYTES_MAX: Final = 1 << 20
 """Longest line that is read; a longer one is an error."""
+
+TEXTS_MAX: Final = 1 << 12
+"""Most times, and most ticks, sizes and rates, whose texts are remembered; amounts are nearly all different."""
 
 _ISO = re.compile(
     r"(?P<seconds>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?Z\Z"
@@ -122,8 +126,8 @@ def to_line(market: Market) -> MarketLine:
         outcomes=market.outcomes,
         tags=market.tags,
         status=market.status,
-        tick_size=format_micros(market.tick_size),
-        min_order_size=format_micros(market.min_order_size),
+        tick_size=_usual(market.tick_size),
+        min_order_size=_usual(market.min_order_size),
         neg_risk=market.neg_risk,
         mutually_exclusive=market.mutually_exclusive,
         fee=to_fee_line(market.fee),
@@ -140,13 +144,13 @@ def to_line(market: Market) -> MarketLine:
         description=market.description,
         category=market.category,
         exhaustive=market.exhaustive,
-        bands=to_band_lines(market.bands),
-        min_taker_buy=_decimal(market.min_taker_buy or None),
+        bands=to_band_lines(market.bands) if market.bands else (),
+        min_taker_buy=_usual(market.min_taker_buy) if market.min_taker_buy else None,
         taker_delay_ms=-(-market.taker_delay // _MS),
         market_type=market.market_type,
         game_start=None if market.game_start is None else iso_time(market.game_start),
-        reward_min_size=_decimal(market.reward_min_size),
-        reward_max_spread=_decimal(market.reward_max_spread),
+        reward_min_size=None if market.reward_min_size is None else _usual(market.reward_min_size),
+        reward_max_spread=None if market.reward_max_spread is None else _usual(market.reward_max_spread),
         assumed=market.assumed,
         last_seen=None if market.last_seen is None else iso_time(market.last_seen),
         event_title=market.event_title,
@@ -212,11 +216,11 @@ def to_fee_line(fee: FeeSchedule) -> FeeLine:
     """Return ``fee`` in its form on disk."""
     return FeeLine(
         fee.model,
-        format_micros(fee.rate),
+        _usual(fee.rate),
         _exponent_line(fee.exponent),
-        format_micros(fee.maker_rate) if fee.maker_rate else None,
+        _usual(fee.maker_rate) if fee.maker_rate else None,
         None if fee.since is None else iso_time(fee.since),
-        format_micros(fee.rebate_rate) if fee.rebate_rate else None,
+        _usual(fee.rebate_rate) if fee.rebate_rate else None,
     )
 
 
@@ -244,6 +248,9 @@ def _exponent(line: int | str | None) -> int | Decimal:
     return line if isinstance(line, int) else Decimal(parse_micros(line)).scaleb(-6)
 
 
+_usual: Final = lru_cache(TEXTS_MAX)(format_micros)
+
+
 def _decimal(value: int | None) -> str | None:
     return None if value is None else format_micros(value)
 
@@ -252,6 +259,7 @@ def _money(text: str | None) -> Money | None:
     return None if text is None else Money(parse_micros(text))
 
 
+@lru_cache(TEXTS_MAX)
 def iso_time(ts: int) -> str:
     """Return ``ts`` (ns UTC) as ISO 8601 with as many decimals as it has, at most nine."""
     seconds, fraction = divmod(ts, NS_SECOND)

@@ -34,6 +34,8 @@ _LOG: Final = logging.getLogger(__name__)
 _UPDATE: Final = b"~"  # before a line of the draft that only updates one of the file
 _WRITTEN: Final = -1
 _SUFFIX: Final = ".jsonl"
+_BUFFER_BYTES: Final = 1 << 18
+"""Written to a draft at once: some hundred lines."""
 
 
 class UniverseWriter:
@@ -49,6 +51,8 @@ class UniverseWriter:
         self.path = self._layout.universe(venue, date_of(now))
         self.markets = 0
         self._listed_before: frozenset[int] | None = None
+        self._written: set[int] = set()  # hashes, an eighth of the memory of ids: two of the same only cost a merge
+        self._plain = True  # what is written are lines to be added, of one market each
         make_dirs(self._layout.state, PRIVATE_DIR)
         make_dirs(self._layout.staging("scan"), PRIVATE_DIR)
         _remove_left_behind(self._layout.staging("scan"))
@@ -56,6 +60,9 @@ class UniverseWriter:
 
     def write(self, market: Market) -> None:
         """Append ``market`` as a line, without its description when the line would exceed LINE_BYTES_MAX."""
+        identity = hash(market.market_id)
+        self._plain = self._plain and identity not in self._written
+        self._written.add(identity)
         self._file.write(_line(market))
         self.markets += 1
 
@@ -64,6 +71,7 @@ class UniverseWriter:
         if self._listed_before is None:
             self._listed_before = frozenset(hash(market_id) for market_id in _ids(self.path))
         if hash(market.market_id) in self._listed_before:
+            self._plain = False
             self._file.write(_UPDATE + _line(market))
 
     def mark_inexhaustive(self, events: AbstractSet[EventId]) -> None:
@@ -80,8 +88,10 @@ class UniverseWriter:
         ``whole``: the list was read to its end and unfiltered, so that a market that was not written is no longer
         listed.
         """
-        with self._next_draft() as lines, universe_lock(self._layout.state, self._venue):
-            self._merge(lines, whole=whole)
+        with universe_lock(self._layout.state, self._venue):
+            if not self._plain or self.path.exists():
+                with self._next_draft() as lines:
+                    self._merge(lines, whole=whole)
             _publish(self._file, self._draft, self.path)
         return self.path
 
@@ -100,7 +110,7 @@ class UniverseWriter:
         prefix = f"universe-{path_component(self._venue)}-"
         while True:
             fd, name = tempfile.mkstemp(prefix=prefix, suffix=_SUFFIX, dir=self._layout.staging("scan"))
-            self._draft, self._file = Path(name), os.fdopen(fd, "wb")
+            self._draft, self._file = Path(name), os.fdopen(fd, "wb", buffering=_BUFFER_BYTES)
             if try_lock(self._file) and self._draft.exists():
                 return  # else another scan took it for one that was left behind
             self.abort()

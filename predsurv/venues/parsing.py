@@ -6,6 +6,7 @@ Adapters must not import one another, so what every venue's parser needs lives h
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple, TypeVar
 
@@ -19,6 +20,12 @@ DETAIL_CHARS_MAX: Final = 120
 """Longest detail of an event, which may quote the venue."""
 ISSUE_CHARS_MAX: Final = 200
 """Longest detail of a scan issue or a log line."""
+
+DATES_MAX: Final = 1 << 12
+"""Most dates that are remembered: of the markets of a list, many close together."""
+
+DATE_CHARS_MAX: Final = 64
+"""Longest date that is remembered."""
 
 PRICES_MAX: Final = 1 << 14
 """Entries of a price cache."""
@@ -88,7 +95,9 @@ def checked_id(name: str, what: str, *, suffix: str = "") -> str:
 
     ``suffix``: what the adapter may append to it; its length counts, and ``name`` must not contain its first character.
     """
-    if len(name) + len(suffix) > ID_CHARS_MAX or not _ID.match(name) or (suffix and suffix[0] in name):
+    if len(name) + len(suffix) > ID_CHARS_MAX or (suffix and suffix[0] in name):
+        raise WireError(f"{what} is not an id")
+    if not (name.isalnum() and name.isascii()) and not _ID.match(name):
         raise WireError(f"{what} is not an id")
     return name
 
@@ -103,14 +112,21 @@ def parse_date(text: str | None, *, zone: tzinfo | None = None) -> int | None:
 
     A date without a time zone is one of ``zone``; without that it is unreadable.
     """
+    if not text:
+        return None
+    return _date(text, zone) if len(text) <= DATE_CHARS_MAX else _date.__wrapped__(text, zone)
+
+
+@lru_cache(DATES_MAX)
+def _date(text: str, zone: tzinfo | None) -> int | None:
     try:
-        moment = datetime.fromisoformat(text) if text else None
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if moment is not None and moment.tzinfo is None:
-        moment = None if zone is None else moment.replace(tzinfo=zone)
-    if moment is None:
-        return None
+    if moment.tzinfo is None:
+        if zone is None:
+            return None
+        moment = moment.replace(tzinfo=zone)
     try:
         nanos = (moment - _EPOCH) // timedelta(microseconds=1) * 1_000
     except OverflowError:

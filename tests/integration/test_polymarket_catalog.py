@@ -20,7 +20,8 @@ from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Catalog, MarketQuery
 from predsurv.scan.job import ScanJob, VenueScan, scan_venues
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.venues.polymarket.catalog import GammaPage, PolymarketCatalog, read_page
+from predsurv.venues.polymarket.catalog import PolymarketCatalog
+from predsurv.venues.polymarket.gamma_page import ListingPage, read_listing
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from tests.kit.payloads import Payloads
@@ -228,10 +229,10 @@ async def test_a_scan_that_fails_half_way_leaves_the_old_universe(
     before = first.path.read_bytes()
     pages = iter([server.recordings.markets[:4]])
 
-    def page(body: bytes) -> GammaPage:
-        return read_page(body) if next(pages, None) else read_page(b"{")
+    def page(body: bytes) -> ListingPage:
+        return read_listing(body) if next(pages, None) else read_listing(b"{")
 
-    monkeypatch.setattr("predsurv.venues.polymarket.catalog.read_page", page)
+    monkeypatch.setattr("predsurv.venues.polymarket.catalog.read_listing", page)
     second = await scanned()
     assert second.path is None
     assert second.failure is not None

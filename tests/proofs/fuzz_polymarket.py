@@ -18,9 +18,10 @@ from random import Random
 from predsurv.core.errors import WireError
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.level_changes import each_event
-from predsurv.venues.polymarket import catalog, rest
 from predsurv.venues.polymarket import fast_decoder as changes
+from predsurv.venues.polymarket import rest
 from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.gamma_page import read_listing
 from predsurv.venues.polymarket.gamma_row import read_row
 from predsurv.venues.polymarket.market_parser import parse_market
 from predsurv.venues.polymarket.rest_comparison import read_summaries
@@ -55,7 +56,7 @@ def targets() -> dict[str, Target]:
         "frames": (Codec(), frames, ()),
         **({"twins": (Twins(), frames, ())} if changes.COMPILED else {}),
         "listing pages": (
-            catalog.read_page,
+            read_listing,
             [b'{"markets":[%s],"next_cursor":"x"}' % row for row in rows],
             (ValueError, RecursionError),
         ),

@@ -10,9 +10,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from typing import Final
 
-import msgspec
-from msgspec import Raw, Struct
-
 from predsurv.core.errors import WireError
 from predsurv.core.ids import EventId
 from predsurv.core.market import Market
@@ -22,22 +19,12 @@ from predsurv.net.http import Http
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import UNREADABLE, Clock, MarketQuery, ScanIssue
 from predsurv.venues.paging import MarketFilter, ScanIssues, cursor_pages
-from predsurv.venues.parsing import ISSUE_CHARS_MAX, mended_json
-from predsurv.venues.polymarket.gamma_row import event_ids, read_row
+from predsurv.venues.parsing import ISSUE_CHARS_MAX
+from predsurv.venues.polymarket.gamma_page import PAGE_ROWS, ListingPage, UnreadableRow, read_listing
+from predsurv.venues.polymarket.gamma_row import events_of
 from predsurv.venues.polymarket.market_parser import VENUE, is_over, parse_market
 
-PAGE_ROWS: Final = 100  # asking for more is answered with 100, without an error
 PAGES_MAX: Final = 50_000
-
-
-class GammaPage(Struct):
-    """``{"markets":[{…},…],"next_cursor":"…"}``; the last page has no cursor."""
-
-    markets: list[Raw]
-    next_cursor: str | None = None
-
-
-read_page = msgspec.json.Decoder(GammaPage).decode
 
 
 class PolymarketCatalog:
@@ -91,7 +78,7 @@ class PolymarketCatalog:
     async def aclose(self) -> None:
         """Do nothing: nothing is held open between pages."""
 
-    def _listing(self, query: MarketQuery) -> AsyncGenerator[GammaPage, None]:
+    def _listing(self, query: MarketQuery) -> AsyncGenerator[ListingPage, None]:
         return cursor_pages(
             lambda cursor: self._page(query, cursor),
             lambda page: page.next_cursor,
@@ -99,7 +86,7 @@ class PolymarketCatalog:
             circular=f"{VENUE}: the market listing runs in circles; report this",
         )
 
-    async def _page(self, query: MarketQuery, cursor: str | None) -> GammaPage:
+    async def _page(self, query: MarketQuery, cursor: str | None) -> ListingPage:
         body = await self._http.get(self._url, params=_params(query, cursor), limiter=self._limiter)
         try:
             return self._read_page(body)
@@ -107,37 +94,44 @@ class PolymarketCatalog:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
             raise WireError(f"{VENUE}: page {self._pages + 1} of the listing is unreadable: {detail}") from None
 
-    def _read_page(self, body: bytes) -> GammaPage:
-        try:
-            return read_page(body)
-        except ValueError as error:
-            page = read_page(mended_json(body))
-            self._issues.add_field("text", f"page {self._pages + 1}", str(error))
-            return page
+    def _read_page(self, body: bytes) -> ListingPage:
+        page = read_listing(body)
+        if page.mended:
+            self._issues.add_field("text", f"page {self._pages + 1}", page.mended)
+        return page
 
-    def _read(self, page: GammaPage, query: MarketQuery) -> list[Market]:
+    def _read(self, page: ListingPage, query: MarketQuery) -> list[Market]:
         """Return the markets of ``page``; its unreadable rows and fields become issues."""
         fetched_at = self._clock.now()
         markets = []
-        for number, raw in enumerate(page.markets, start=1):
-            where = f"page {self._pages} row {number}"
+        for number, read in enumerate(page.rows, start=1):
+            if isinstance(read, UnreadableRow):
+                self._leave_out(number, read.detail, read.events)
+                continue
             try:
-                read = read_row(raw)
                 parsed = parse_market(read, fetched_at)
             except (WireError, ValueError, RecursionError) as error:
-                self._issues.add(where, str(error))
-                self._issues.left_out[UNREADABLE] += 1
-                self._incomplete_events |= event_ids(raw)
+                self._leave_out(number, str(error), events_of(read.row))
                 continue
             for name, detail in parsed.unreadable.items():
-                self._issues.add_field(name, where, detail)
+                self._issues.add_field(name, _place(self._pages, number), detail)
             if parsed.market is not None:
                 markets.append(parsed.market)
             elif not is_over(read.row):
-                self._incomplete_events |= event_ids(raw)
+                self._incomplete_events |= events_of(read.row)
             if parsed.left_out and (query.include_closed or not is_over(read.row)):
                 self._issues.left_out[parsed.left_out] += 1
         return markets
+
+    def _leave_out(self, number: int, detail: str, events: AbstractSet[EventId]) -> None:
+        """Count row ``number`` of the present page, of ``events``, as unreadable."""
+        self._issues.add(_place(self._pages, number), detail)
+        self._issues.left_out[UNREADABLE] += 1
+        self._incomplete_events |= events
+
+
+def _place(page: int, row: int) -> str:
+    return f"page {page} row {row}"
 
 
 def _identity(market: Market) -> bytes:

@@ -25,8 +25,8 @@ from predsurv.core.text import sanitise
 from predsurv.net.http import StatusError
 from predsurv.ports import Clock
 from predsurv.venues.parsing import ISSUE_CHARS_MAX
-from predsurv.venues.polymarket.catalog import GammaPage
 from predsurv.venues.polymarket.closed_row import ClosedMarket, closed_at, created_at, opened_at, read_closed
+from predsurv.venues.polymarket.gamma_page import GammaPage
 from predsurv.venues.polymarket.gamma_row import read_row
 from predsurv.venues.polymarket.market_parser import VENUE, is_over, parse_market
 from predsurv.venues.polymarket.open_questions import NewMarket, Unsettled

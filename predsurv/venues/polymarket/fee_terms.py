@@ -5,18 +5,19 @@ markets. They are only assumed: a rate that a market states takes precedence, wh
 """
 
 from collections.abc import Iterable
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from functools import lru_cache
 from typing import Final
-
-from msgspec import Raw
 
 from predsurv.core.errors import WireError
 from predsurv.core.market import FeeSchedule
+from predsurv.venues.polymarket.gamma_numbers import decimal_of
 from predsurv.venues.polymarket.gamma_row import GammaFee, GammaMarket
 
 EXPONENT_MAX: Final = 16
-_DIGITS_MAX: Final = 64
-_DIGITS_WHOLE_MAX: Final = 18
+SCHEDULES_MAX: Final = 1 << 8
+"""Most schedules that are remembered: the markets of a page, read at one time, have few."""
+
 _STEP: Final = Decimal("0.000001")
 
 _RATES: Final = {
@@ -65,10 +66,14 @@ def read_schedule(schedule: GammaFee, since: int) -> FeeSchedule | None:
     rate, exponent = decimal_of(schedule.rate, "fee rate"), decimal_of(schedule.exponent, "fee exponent")
     if rate is None:
         return None
+    return _schedule(rate, exponent, decimal_of(schedule.rebate_rate, "rebate rate") or Decimal(0), since)
+
+
+@lru_cache(SCHEDULES_MAX)
+def _schedule(rate: Decimal, exponent: Decimal | None, rebate: Decimal, since: int) -> FeeSchedule:
     exponent = Decimal(1) if exponent is None else exponent.quantize(_STEP, ROUND_FLOOR)
     if rate > 1 or not 0 < exponent <= EXPONENT_MAX:
         raise WireError("feeSchedule is out of range")
-    rebate = decimal_of(schedule.rebate_rate, "rebate rate") or Decimal(0)
     whole = int(exponent)
     # What has more than six decimals is rounded so that no fill looks cheaper than it was. A rebate above the whole fee
     # makes no sense, and is no reason not to know the fee.
@@ -79,20 +84,3 @@ def read_schedule(schedule: GammaFee, since: int) -> FeeSchedule | None:
         since=since,
         rebate_rate=int(rebate.quantize(_STEP, ROUND_FLOOR).scaleb(6)) if rebate <= 1 else 0,
     )
-
-
-def decimal_of(raw: Raw, what: str) -> Decimal | None:
-    """Return a JSON number, or a text that holds one, that is not negative; None when absent or "".
-
-    Raises WireError for anything else.
-    """
-    digits = bytes(raw).strip(b'"').decode("ascii", "replace")
-    if digits in ("", "null"):
-        return None
-    try:
-        value = Decimal(digits) if len(digits) <= _DIGITS_MAX and "_" not in digits else Decimal("NaN")
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite() or value < 0 or value.adjusted() >= _DIGITS_WHOLE_MAX:
-        raise WireError(f"{what} is not a number in range")
-    return value

@@ -8,7 +8,7 @@ from predsurv.core.text import sanitise
 from predsurv.net.http import Http
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.venues.parsing import ISSUE_CHARS_MAX, mended_json
-from predsurv.venues.polymarket.catalog import PAGE_ROWS, GammaPage, read_page
+from predsurv.venues.polymarket.gamma_page import PAGE_ROWS, GammaPage, read_page
 from predsurv.venues.polymarket.market_parser import VENUE
 
 _ALWAYS: Final = (("limit", str(PAGE_ROWS)), ("include_tag", "true"))

@@ -120,6 +120,8 @@ class ReadRow(NamedTuple):
 _decode: Final = msgspec.json.Decoder(GammaMarket).decode
 _read_fields: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_objects: Final = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+_read_text: Final = msgspec.json.Decoder(str).decode
+_read_texts: Final = msgspec.json.Decoder(tuple[str, ...] | None).decode
 _NO_FIELDS: Final[Mapping[str, Any]] = {}
 _NESTED: Final[Nested] = {"events": GammaEvent, "tags": GammaTag, "series": GammaSeries}
 _FLAG: Final = bool | None
@@ -167,13 +169,22 @@ def read_leniently(data: bytes, kind: type[Row], nested: Nested) -> Row:
     return _read_struct(_read_fields(data), kind, {}, nested)
 
 
+def may_have_delays(data: bytes) -> bool:
+    """Return whether a field of the rows in ``data`` may speak of a delay of takers."""
+    return b"elay" in data
+
+
+def events_of(row: GammaMarket) -> set[EventId]:
+    """Return the events that ``row`` belongs to."""
+    return {EventId(event.id) for event in row.events or () if event.id}
+
+
 def event_ids(data: bytes | Raw) -> set[EventId]:
     """Return the events that a row belongs to, also where the rest of it is unreadable."""
     try:
-        events = _read_struct(_read_fields(data), GammaMarket, {}).events or ()
+        return events_of(_read_struct(_read_fields(data), GammaMarket, {}))
     except (ValueError, RecursionError):
         return set()
-    return {EventId(event.id) for event in events if event.id}
 
 
 def texts(raw: Raw) -> tuple[str, ...]:
@@ -184,8 +195,8 @@ def texts(raw: Raw) -> tuple[str, ...]:
     data = bytes(raw)
     try:
         if data[:1] == b'"':
-            data = msgspec.json.decode(data, type=str).encode() or b"null"
-        return msgspec.json.decode(data, type=tuple[str, ...] | None) or ()
+            return _read_texts(_read_text(data) or "null") or ()
+        return _read_texts(data) or ()
     except (ValueError, RecursionError) as error:
         raise WireError(f"not a list of texts: {error}") from error
 

@@ -22,7 +22,8 @@ from predsurv.core.ids import EventId, InstrumentId, MarketId, VenueName
 from predsurv.core.market import FeeSchedule, Market, MarketStatus, Outcome
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.venues.parsing import checked_id, parse_date, shortened
-from predsurv.venues.polymarket.fee_terms import assumed_fee, decimal_of, stated_fee
+from predsurv.venues.polymarket.fee_terms import assumed_fee, stated_fee
+from predsurv.venues.polymarket.gamma_numbers import decimal_of, floor_micros
 from predsurv.venues.polymarket.gamma_row import NULL, GammaEvent, GammaMarket, ReadRow, texts
 
 VENUE: Final = VenueName("polymarket")
@@ -104,7 +105,7 @@ class _Notes:
     """What of a row was unreadable, by field of the row, and which fields of the market are ``assumed`` for that."""
 
     def __init__(self, unreadable: Mapping[str, str]) -> None:
-        self.unreadable = dict(unreadable)
+        self.unreadable = dict(unreadable) if unreadable else {}
         self.assumed = {name for field in unreadable for name in _FIELDS_OF.get(field, ())}
 
     def report(self, field: str, detail: str, *names: str) -> None:
@@ -155,8 +156,10 @@ def parse_market(read: ReadRow, fetched_at: int, *, partial: bool = False) -> Pa
     if len(set(tokens)) != len(tokens):
         raise WireError("a token stands for two outcomes")
     outcomes = tuple(
-        Outcome(InstrumentId(checked_id(token, "token id")), shortened(label, QUESTION_CHARS_MAX))
-        for token, label in zip(tokens, labels, strict=True)
+        [
+            Outcome(InstrumentId(checked_id(token, "token id")), shortened(label, QUESTION_CHARS_MAX))
+            for token, label in zip(tokens, labels, strict=True)
+        ]
     )
     notes = _Notes(read.unreadable)
     market = _market(read, outcomes, fetched_at, notes)
@@ -201,9 +204,9 @@ def _market(read: ReadRow, outcomes: tuple[Outcome, ...], fetched_at: int, notes
         fee=_fee(row, (category, *tags), fetched_at, notes),
         min_taker_buy=_TAKER_BUY_MIN,
         taker_delay=_taker_delay(read.delays, notes),
-        volume=_money("volume", {"volumeNum": row.volume_num, "volume": row.volume}, notes),
-        volume_24h=_money("volume_24h", {"volume24hr": row.volume24hr}, notes),
-        liquidity=_money("liquidity", {"liquidityNum": row.liquidity_num, "liquidity": row.liquidity}, notes),
+        volume=_money("volume", (("volumeNum", row.volume_num), ("volume", row.volume)), notes),
+        volume_24h=_money("volume_24h", (("volume24hr", row.volume24hr),), notes),
+        liquidity=_money("liquidity", (("liquidityNum", row.liquidity_num), ("liquidity", row.liquidity)), notes),
         close_time=notes.date(row.end_date, "endDate"),
         url=_url(row, event),
         rules_hash=_rules_hash(row),
@@ -246,7 +249,9 @@ def _reason_to_leave_out(row: GammaMarket, tokens: Sequence[str], labels: Sequen
     """Return why a row is no market that can be recorded, "" when it is one."""
     if row.version not in _VERSIONS:
         return UNKNOWN_VERSION
-    if (row.rfq_enabled and row.enable_order_book is False) or _NO_BOOK_TYPES.search(row.market_type or ""):
+    if row.rfq_enabled and row.enable_order_book is False:
+        return NO_PUBLIC_BOOK
+    if row.market_type and _NO_BOOK_TYPES.search(row.market_type):
         return NO_PUBLIC_BOOK
     if labels and len(labels) != 2:
         return TOO_FEW_OUTCOMES if len(labels) < 2 else TOO_MANY_OUTCOMES
@@ -344,35 +349,40 @@ def _fee(row: GammaMarket, categories: Sequence[str | None], fetched_at: int, no
     return assumed_fee(row.fee_type, categories, fetched_at)
 
 
-def _money(name: str, choices: Mapping[str, Raw], notes: _Notes) -> Money | None:
+def _money(name: str, choices: Sequence[tuple[str, Raw]], notes: _Notes) -> Money | None:
     """Return the first of ``choices`` that is a number, cut to micros: statistics, never traded on."""
-    broken = {}
-    for field, raw in choices.items():
+    broken = []
+    for field, raw in choices:
         try:
-            value = decimal_of(raw, field)
+            amount = floor_micros(raw, field)
         except WireError as error:
-            broken[field] = str(error)
+            broken.append((field, str(error)))
             continue
-        if value is not None:
-            return Money(int(value.scaleb(6)))
-    for field, detail in broken.items():
+        if amount is not None:
+            return Money(amount)
+    for field, detail in broken:
         notes.report(field, detail, name)
     return None
 
 
 def _tags(row: GammaMarket, event: GammaEvent) -> tuple[str, ...]:
     tags = row.tags or event.tags or ()
-    return tuple(tag.label[:QUESTION_CHARS_MAX] for tag in tags[:TAGS_MAX] if tag.label)
+    return tuple([tag.label[:QUESTION_CHARS_MAX] for tag in tags[:TAGS_MAX] if tag.label])
 
 
 def _category(row: GammaMarket, tags: Sequence[str]) -> str | None:
-    known = (tag for tag in tags if tag.lower() in _CATEGORIES)
-    return next(known, None) or (row.category or "")[:QUESTION_CHARS_MAX] or (tags[0] if tags else None)
+    for tag in tags:
+        if tag.lower() in _CATEGORIES:
+            return tag
+    return (row.category or "")[:QUESTION_CHARS_MAX] or (tags[0] if tags else None)
 
 
 def _url(row: GammaMarket, event: GammaEvent) -> str | None:
     slugs = [slug for slug in (event.slug, row.slug) if slug]
-    if not slugs or not all(_SLUG.match(slug) for slug in slugs):
+    for slug in slugs:
+        if not _SLUG.match(slug):
+            return None
+    if not slugs:
         return None
     path = "/".join(slugs)
     return f"https://polymarket.com/{'event' if event.slug else 'market'}/{path}"

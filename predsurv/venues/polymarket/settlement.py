@@ -14,7 +14,7 @@ from predsurv.core.errors import WireError
 from predsurv.core.events import MarketResolved
 from predsurv.core.ids import InstrumentId, MarketId
 from predsurv.core.num import ONE, Price
-from predsurv.venues.polymarket.fee_terms import decimal_of
+from predsurv.venues.polymarket.gamma_numbers import decimal_of
 from predsurv.venues.polymarket.market_parser import VENUE
 from predsurv.venues.polymarket.rest import ClobMarket, ClobToken
 

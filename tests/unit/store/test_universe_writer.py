@@ -17,7 +17,7 @@ from predsurv.core.market import Market
 from predsurv.core.num import Money, Price
 from predsurv.store.layout import Layout
 from predsurv.store.listing_history import statement, versions
-from predsurv.store.universe import LINE_BYTES_MAX, MarketLine, parse_line, read_universe
+from predsurv.store.universe import LINE_BYTES_MAX, MarketLine, format_line, parse_line, read_universe, to_line
 from predsurv.store.universe_writer import UniverseWriter
 from tests.kit.market_samples import NOW, market
 
@@ -54,6 +54,18 @@ def test_a_later_scan_of_the_day_updates_and_adds(tmp_path: Path) -> None:
     ]
     assert len(versions(lines(path)["m2"])) == 1
     assert list(path.parent.iterdir()) == [path]
+    assert list(Layout(tmp_path).staging("scan").iterdir()) == []
+
+
+def test_a_market_that_a_scan_found_twice_has_one_line_in_its_first_place(tmp_path: Path) -> None:
+    path = scan(tmp_path, 0, at(0, 1, volume=Money(1)), at(0, 2), at(1, 1, volume=Money(2)))
+    assert [(each.market_id, each.volume) for each in read_universe(path)] == [("m1", 2), ("m2", market(2).volume)]
+
+
+def test_the_first_scan_of_a_day_is_the_file_as_it_was_written(tmp_path: Path) -> None:
+    path = scan(tmp_path, 0, at(0, 2), at(0, 1))
+    assert path.read_bytes() == b"".join(format_line(to_line(each)) for each in (at(0, 2), at(0, 1)))
+    assert path.stat().st_mode & 0o777 == 0o644
     assert list(Layout(tmp_path).staging("scan").iterdir()) == []
 
 

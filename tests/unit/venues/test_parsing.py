@@ -83,6 +83,7 @@ def test_an_id_leaves_room_for_its_suffix() -> None:
 def test_a_date_without_a_zone_needs_one() -> None:
     assert parsing.parse_date("2026-12-31", zone=UTC) == 1_798_675_200_000_000_000
     assert parsing.parse_date("2026-12-31") is None
+    assert parsing.parse_date("2026-12-31T00:00:00." + "0" * 90 + "Z") == 1_798_675_200_000_000_000
     assert parsing.parse_date("1970-01-01T00:00:00Z") == 0
 
 

@@ -14,7 +14,6 @@ from predsurv.core.errors import TransientError
 from predsurv.core.events import MarketChange, MarketEvent, MarketResolved
 from predsurv.net.clock import ManualClock
 from predsurv.net.http import StatusError
-from predsurv.venues.polymarket.catalog import GammaPage
 from predsurv.venues.polymarket.closed_markets import (
     EVERY_INTERVAL,
     INTERVAL,
@@ -24,6 +23,7 @@ from predsurv.venues.polymarket.closed_markets import (
     ClosedMarkets,
 )
 from predsurv.venues.polymarket.decoder import PolymarketCodec
+from predsurv.venues.polymarket.gamma_page import GammaPage
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from tests.kit import patience
 from tests.kit.event_list import EventList

@@ -12,8 +12,8 @@ from predsurv.core.events import MarketChange
 from predsurv.net.clock import ManualClock
 from predsurv.net.http import StatusError
 from predsurv.venues.polymarket import closed_markets
-from predsurv.venues.polymarket.catalog import GammaPage
 from predsurv.venues.polymarket.closed_markets import ClosedMarkets
+from predsurv.venues.polymarket.gamma_page import GammaPage
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 from tests.kit.event_list import EventList
 
