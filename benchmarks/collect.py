@@ -12,15 +12,17 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from msgspec import Struct
 
-from benchmarks import nautilus, rounds
+from benchmarks import figures, nautilus, rounds
 from benchmarks.decode import VENUE, bare
+from benchmarks.figures import Comparison, Figure, Goal, rate
 from benchmarks.frames import Load, generate
 from benchmarks.sockets import blast
 from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
@@ -40,6 +42,7 @@ PEER_FRAMES = 60_000
 TURN_FRAMES = 64
 """Frames decoded in one turn of the event loop."""
 FLUSH_NS = 50_000_000
+METHOD = "CPU time of one process on one core, in interleaved rounds"
 PEER_GOAL = 9.0
 SCALE_GOAL = 1.8
 
@@ -96,36 +99,59 @@ def record(load: Load, folder: Path) -> Made:
     return made
 
 
-def frames_to_parquet() -> int:
-    """Compare frames a second to Parquet with the limit and the peer; return 1 when a goal is missed."""
-    core = rounds.pin()
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Measure the parts that are named, or all."""
+    parts = {"frames": frames_to_parquet, "scale": scale, "socket": socket_to_disk}
+    return [each for name in words or parts for each in parts[name]()]
+
+
+def frames_to_parquet() -> list[Comparison]:
+    """Compare frames a second to Parquet with the limit and the peer."""
+    rounds.pin()
     load = rounds.apart(generate, FRAMES)
     count, last = len(load.frames), [Made()]
     taken = rounds.interleave({"limit": bare(load), "ours": _in_folder(load, last)})
     limit, ours = taken["limit"].median_s, taken["ours"].median_s
     made = last[0]
-    print(f"core {core}, medians of {rounds.ROUNDS} interleaved rounds, CPU time, {count:,} frames")
-    print(f"bare msgspec decode   {count / limit:>10,.0f} frames/s   1.00")
-    print(f"frames -> Parquet     {count / ours:>10,.0f} frames/s   {limit / ours:.2f}")
     parts = (("decode", made.decode), ("fold", made.fold), ("log", made.log), ("seal", made.seal))
-    print("  of it: " + ", ".join(f"{name} {spent / count * 1e6:.2f} us/frame" for name, spent in parts))
-    print(f"  {made.rows:,} rows, {made.bytes / max(1, made.rows):.1f} B/row")
-    return _peer()
+    shown = Comparison(
+        title=f"Polymarket frames → log → Parquet, with top-10 rows each second ({count:,} frames)",
+        method=METHOD,
+        rounds=rounds.ROUNDS,
+        ratio="of decoding alone",
+        figures=(
+            rate("msgspec, decoding alone", count, limit, "frames/s", ratio=1.0),
+            rate("predsurv, frames → Parquet", count, ours, "frames/s", ratio=limit / ours),
+            *(
+                Figure(what=f"of it, {name}", value=spent / count * 1e6, unit="µs a frame (last round)")
+                for name, spent in parts
+            ),
+            Figure(what="a row", value=made.bytes / max(1, made.rows), unit="bytes"),
+        ),
+    )
+    return [shown, _peer()]
 
 
-def _peer() -> int:
+def _peer() -> Comparison:
+    title = "The same against a peer, which writes its deltas to its catalog"
     try:
         found = nautilus.version()
     except ImportError as error:
-        print(nautilus.why_missing(error))
-        return 0
+        return Comparison(title=title, method=METHOD, left_out=(nautilus.why_missing(error),))
     load = rounds.apart(generate, PEER_FRAMES)
     taken = rounds.interleave({"theirs": CatalogPeer(load).run, "ours": _in_folder(load, [Made()])})
     theirs, ours = taken["theirs"].median_s, taken["ours"].median_s
-    count = len(load.frames)
-    print(f"NautilusTrader {found}  {count / theirs:>10,.0f} frames/s   1.0   (deltas only, no log)")
-    print(f"predsurv              {count / ours:>10,.0f} frames/s   {theirs / ours:.1f}   goal {PEER_GOAL:.0f}")
-    return int(theirs / ours < PEER_GOAL)
+    count, goal = len(load.frames), Goal("≥", PEER_GOAL)
+    return Comparison(
+        title=title,
+        method=METHOD,
+        rounds=rounds.ROUNDS,
+        ratio="times the peer",
+        figures=(
+            rate(f"NautilusTrader {found} (deltas only, no log)", count, theirs, "frames/s", ratio=1.0),
+            rate("predsurv", count, ours, "frames/s", ratio=theirs / ours, goal=goal),
+        ),
+    )
 
 
 def _in_folder(load: Load, last: list[Made]) -> Callable[[], None]:
@@ -165,8 +191,8 @@ class CatalogPeer:
             catalog(folder).write_data(deltas)
 
 
-def scale(processes: int = 2) -> int:
-    """Compare one process with one per core, over the same frames each; return 1 when the goal is missed."""
+def scale(processes: int = 2) -> list[Comparison]:
+    """Compare one process with one per core, over the same frames each."""
     singles, wall, cpu = [], [], []
     context = multiprocessing.get_context("spawn")
     for _ in range(rounds.ROUNDS):
@@ -174,11 +200,19 @@ def scale(processes: int = 2) -> int:
         many = _together(context, processes)
         wall.append(processes * singles[-1][0] / many[0])
         cpu.append(processes * singles[-1][1] / many[1])
-    factor, by_cpu = sorted(wall)[len(wall) // 2], sorted(cpu)[len(cpu) // 2]
-    rate = FRAMES / sorted(single[1] for single in singles)[len(singles) // 2]
-    print(f"one process: {rate:,.0f} frames per second of CPU; {processes} processes on {os.cpu_count()} cores:")
-    print(f"  {factor:.2f}x by wall time, {by_cpu:.2f}x by CPU time (goal {SCALE_GOAL}x; others on the machine count)")
-    return int(max(factor, by_cpu) < SCALE_GOAL)
+    goal = Goal("≥", SCALE_GOAL, "value")
+    return [
+        Comparison(
+            title=f"{processes} processes on {os.cpu_count()} cores",
+            method="frames → Parquet, the same frames in each process; what else runs on the machine counts",
+            rounds=rounds.ROUNDS,
+            figures=(
+                rate("one process", FRAMES, median(each[1] for each in singles), "frames/s of CPU"),
+                Figure(what=f"{processes} processes, by the clock", value=median(wall), unit="times one"),
+                Figure(what=f"{processes} processes, by CPU time", value=median(cpu), unit="times one", goal=goal),
+            ),
+        )
+    ]
 
 
 def _together(context: Any, processes: int) -> tuple[float, float]:
@@ -207,17 +241,21 @@ def _work(number: int, ready: Any, go: Any, done: Any) -> None:
         done.put((time.perf_counter() - wall, time.process_time() - cpu))
 
 
-def socket_to_disk() -> int:
+def socket_to_disk() -> list[Comparison]:
     """Measure a whole collector behind a socket that always has more to say."""
-    figures = asyncio.run(blast(generate(4 * FRAMES, markets=200)))
-    print(
-        f"socket to disk: {figures.frames:,} frames in {figures.wall_s:.1f} s; the collector took "
-        f"{figures.cpu_s:.1f} s of CPU: {figures.frames / figures.cpu_s:,.0f} frames/s on one core, "
-        f"{figures.deltas:,} deltas kept, {figures.dropped:,} frames let go"
-    )
-    return int(figures.deltas == 0)
+    found = asyncio.run(blast(generate(4 * FRAMES, markets=200)))
+    return [
+        Comparison(
+            title=f"Socket → disk, a whole collector ({found.frames:,} frames)",
+            method="once; CPU time of the collector's process",
+            figures=(
+                rate("predsurv", found.frames, found.cpu_s, "frames/s"),
+                Figure(what="frames let go", value=found.dropped, unit="frames"),
+            ),
+            failed="" if found.deltas else "no change of a book was kept",
+        )
+    ]
 
 
 if __name__ == "__main__":
-    _PARTS = {"frames": frames_to_parquet, "scale": scale, "socket": socket_to_disk}
-    sys.exit(max(_PARTS[name]() for name in (sys.argv[1:] or list(_PARTS))))
+    sys.exit(figures.main(measure))

@@ -14,19 +14,22 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isclose
 from pathlib import Path
 from statistics import median
 from typing import Final
 
 import polars as pl
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure, Goal
 from benchmarks.mine import MINE, TELL, forget
 from benchmarks.mined_days import DATE, LEVELS, VENUE, write_day
 
+RATIO_MIN: Final = 4.0
+_OURS: Final = "predsurv mine, everything"
+_SQL: Final = "the core in DuckDB SQL"
 _TOLERANCE: Final = 1e-6
 _FILES: Final = "read_parquet('{data}/{folder}/**/*.parquet', hive_partitioning = false)"
 _COVERED: Final = """
@@ -184,34 +187,41 @@ def differences(data: Path, wanted: Path) -> tuple[int, list[str]]:
     return count, wrong
 
 
-def main(rows: int, rounds: int, threads: int) -> None:
-    """Write the day, run both in turns, print a table; exit 1 where values differ."""
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
-        data, wanted = Path(name) / "data", Path(name) / "queries.json"
-        data.mkdir()
-        write_day(data, rows)
-        wanted.write_text(json.dumps(queries(data)))
-        taken: dict[str, list[float]] = {"the core in DuckDB SQL": [], "predsurv mine, everything": []}
-        for _ in range(rounds):
-            forget(data)
-            for title, program in zip(taken, (_RUN, MINE), strict=True):
-                taken[title].append(cost(program, data, threads, wanted))
-        count, wrong = differences(data, wanted)
-    table = Table("contender", "CPU", "ratio")
-    mined = median(taken["predsurv mine, everything"])
-    for title, runs in taken.items():
-        table.add_row(title, f"{median(runs):.2f} s", f"{median(runs) / mined:.2f}")
-    console.print(f"{rows:,} changes, {rows // 10:,} snapshot rows; {threads} threads, {rounds} rounds, medians\n")
-    console.print(table)
-    console.print(f"{count:,} values compared, {len(wrong)} columns differ{': ' + ', '.join(wrong) if wrong else ''}")
-    if wrong or not count:
-        sys.exit(1)
-
-
-if __name__ == "__main__":
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Write the day, and run both in turns; the comparison fails where values differ."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.core_statistics", description=__doc__)
     parser.add_argument("--rows", type=int, default=2_400_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    main(**vars(parser.parse_args()))
+    given = parser.parse_args(words)
+    with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
+        data, wanted = Path(name) / "data", Path(name) / "queries.json"
+        data.mkdir()
+        write_day(data, given.rows)
+        wanted.write_text(json.dumps(queries(data)))
+        taken: dict[str, list[float]] = {_SQL: [], _OURS: []}
+        for _ in range(given.rounds):
+            forget(data)
+            for title, program in zip(taken, (_RUN, MINE), strict=True):
+                taken[title].append(cost(program, data, given.threads, wanted))
+        count, wrong = differences(data, wanted)
+    mined, theirs = median(taken[_OURS]), median(taken[_SQL])
+    goal = Goal("≥", RATIO_MIN) if given.threads > 1 else None
+    return [
+        Comparison(
+            title=f"Statistics of a day against their core in DuckDB SQL: {given.rows:,} changes, "
+            f"{given.rows // 10:,} snapshot rows",
+            method=f"each a process of its own with {given.threads} threads, in turns; {count:,} values compared",
+            rounds=given.rounds,
+            ratio="times ours",
+            figures=(
+                Figure(what=_OURS, value=mined, unit="s of CPU", ratio=1.0),
+                Figure(what=_SQL, value=theirs, unit="s of CPU", ratio=theirs / mined, goal=goal),
+            ),
+            failed=", ".join(wrong) if count else "no value was compared",
+        )
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(figures.main(measure))

@@ -12,7 +12,8 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from benchmarks import rounds
+from benchmarks import figures, rounds
+from benchmarks.figures import Comparison, Figure
 from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.state.book import Book
@@ -125,8 +126,8 @@ def _take(
     rows += events
 
 
-def main() -> int:
-    """Compare, print, and return 1 when a check that has to succeed did not."""
+def measure(words: Sequence[str]) -> list[Comparison]:  # noqa: ARG001  it has none
+    """Compare, and say what a message takes with checks and without."""
     rounds.pin()
     pipeline = VerifyingPipeline()
     intervals = {"without": None, "all checked": _S // RATE, "as time allows": 4_000}
@@ -138,12 +139,25 @@ def main() -> int:
 
     taken = rounds.interleave({name: partial(contender, name) for name in intervals})
     plain = taken["without"].median_s / FRAMES
-    print(f"{FRAMES:,} changes of {TOKENS} books of {2 * LEVELS} levels, {READ_FRAMES} to a read")
+    shown = []
     for name, timing in taken.items():
-        each = timing.median_s / FRAMES
-        print(f"  {name:14} {each * 1e6:6.2f} µs a message, {(each - plain) * RATE:.1%} of a core more at {RATE:,}/s")
-        print(f"  {'':14} {found[name]}")
-    return int(found["all checked"].mismatched > 0)
+        each, checks = timing.median_s / FRAMES, found[name]
+        told = "" if name == "without" else f" ({checks.matched:,} matched)"
+        shown.append(Figure(what=f"{name}{told}", value=each * 1e6, unit="µs a message", ratio=each / plain))
+        if name != "without":
+            share = (each - plain) * RATE * 100
+            shown.append(Figure(what=f"{name}, at {RATE:,} messages/s", value=share, unit="% of a core more"))
+    wrong = found["all checked"].mismatched
+    return [
+        Comparison(
+            title=f"Verifying books by their hashes: {FRAMES:,} changes of {TOKENS} books of {2 * LEVELS} levels",
+            method=f"CPU time of one process on one core, in interleaved rounds; {READ_FRAMES} frames to a read",
+            rounds=rounds.ROUNDS,
+            ratio="times without",
+            figures=tuple(shown),
+            failed=f"{wrong} hashes of right books differ" if wrong else "",
+        )
+    ]
 
 
 def _wire(value: Any) -> bytes:
@@ -159,4 +173,4 @@ def _level(tick: int, size: str) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(figures.main(measure))

@@ -11,9 +11,12 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from statistics import median
 
 import httpx
 
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure, Goal, rate
 from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId
 from predsurv.net.clock import SystemClock
@@ -36,25 +39,34 @@ EVENTS = 12_000
 PEAK_MB_MAX = 300
 
 
-def decode() -> int:
+def decode() -> Comparison:
     """Time the codec alone over changes of 500 markets, beside decoding the same frames into structs."""
     opening, frames = opening_frames(), change_frames(FRAMES)
     out: list[MarketEvent] = []
-    best = float("inf")
+    spent: dict[str, list[float]] = {"bare": [], "ours": []}
     for _ in range(RUNS):
         codec = subscribed(opening)
         out.clear()
         start = time.process_time()
         for frame in frames:
             codec.decode([frame], 1, out)
-        best = min(best, time.process_time() - start)
-    start = time.process_time()
-    for frame in frames:
-        read_frame(frame)
-    bare = time.process_time() - start
-    print(f"{len(frames):,} changes: {len(frames) / best:,.0f} frames/s of CPU time, {len(out):,} events")
-    print(f"struct decoding alone: {len(frames) / bare:,.0f}/s; ratio {bare / best:.2f}")
-    return int(len(out) != len(frames))
+        spent["ours"].append(time.process_time() - start)
+        start = time.process_time()
+        for frame in frames:
+            read_frame(frame)
+        spent["bare"].append(time.process_time() - start)
+    bare, ours, count = median(spent["bare"]), median(spent["ours"]), len(frames)
+    return Comparison(
+        title=f"Kalshi's changes: decode → events ({count:,} frames of 500 markets)",
+        method="CPU time of one process, in interleaved rounds",
+        rounds=RUNS,
+        ratio="of decoding alone",
+        figures=(
+            rate("msgspec, decoding alone", count, bare, "frames/s", ratio=1.0),
+            rate("predsurv", count, ours, "frames/s", ratio=bare / ours),
+        ),
+        failed="" if len(out) == count else f"{len(out):,} events of {count:,} frames",
+    )
 
 
 def subscribed(opening: Sequence[bytes]) -> KalshiCodec:
@@ -94,14 +106,21 @@ def change_frames(count: int) -> list[bytes]:
     return frames
 
 
-def scan() -> int:
-    """Read a listing of 120,000 markets; return 1 when that takes too much memory."""
-    before = _peak_mb()
-    began = time.perf_counter()
+def scan() -> Comparison:
+    """Read a listing of 120,000 markets."""
+    before, began = _peak_mb(), time.perf_counter()
     markets = asyncio.run(_scan())
-    print(f"{markets:,} markets in {time.perf_counter() - began:.1f} s (no request limit)")
-    print(f"memory: {before:.0f} MB before, {_peak_mb():.0f} MB at most of {PEAK_MB_MAX} MB")
-    return int(_peak_mb() > PEAK_MB_MAX or markets != MARKETS)
+    goal = Goal("≤", PEAK_MB_MAX, "value")
+    return Comparison(
+        title=f"A listing of {MARKETS:,} markets of Kalshi, without a limit of requests",
+        method="once; the most resident memory of the process, its imports included",
+        figures=(
+            rate("all of it", markets, time.perf_counter() - began, "markets/s by the clock"),
+            Figure(what="memory before", value=before, unit="MB"),
+            Figure(what="memory", value=_peak_mb(), unit="MB", goal=goal),
+        ),
+        failed="" if markets == MARKETS else f"{markets:,} markets were read",
+    )
 
 
 async def _scan() -> int:
@@ -184,14 +203,14 @@ def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-PARTS: dict[str, Callable[[], int]] = {"scan": scan, "decode": decode}
+PARTS: dict[str, Callable[[], Comparison]] = {"scan": scan, "decode": decode}
 """Memory first: its peak is that of the whole process."""
 
 
-def main(names: Sequence[str]) -> int:
-    """Run the parts named, or all; return 1 when one missed its goal."""
-    return max(PARTS[name]() for name in names or PARTS)
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Measure the parts that are named, or both."""
+    return [PARTS[name]() for name in words or PARTS]
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(figures.main(measure))

@@ -12,7 +12,6 @@ The collector of garbage is as Python sets it, as in production.
 import argparse
 import asyncio
 import gc
-import os
 import sys
 import tempfile
 import time
@@ -22,9 +21,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, cast
 
 from msgspec.structs import replace
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks import figures
+from benchmarks.figures import Comparison
 from benchmarks.own_strategies import BuyAndSell
 from benchmarks.recordings import START
 from predsurv.config import Config, MockConfig
@@ -191,37 +190,28 @@ async def _measure(folder: Path, ticks: int, markets: int) -> tuple[_Measured, i
     return feed, len(events)
 
 
-def row(table: Table, name: str, times: Sequence[int], goal: str) -> float:
-    """Add a row of percentiles, µs; return the 99th."""
-    ordered = sorted(times)
-    shares = (0.5, 0.9, 0.99, 0.999)
-    cells = [ordered[min(len(ordered) - 1, int(len(ordered) * share))] / 1_000 for share in shares]
-    table.add_row(name, *(f"{each:.1f}" for each in cells), f"{ordered[-1] / 1_000:,.0f}", goal)
-    return cells[2]
-
-
-def main() -> int:
-    """Run, print a table; return 1 when the goal was missed by CPU time."""
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Run, and say how long it took."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
     parser.add_argument("--ticks", type=int, default=TICKS, help="events to feed")
     parser.add_argument("--markets", type=int, default=300)
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
         measured, fed = asyncio.run(_measure(Path(name), given.ticks, given.markets))
-    table = Table("µs", "p50", "p90", "p99", "p99.9", "most", "goal of p99")
-    goal = f"≤ {GOAL_US}"
-    found = row(table, "event → order, CPU", [each.cpu for each in measured.whole], goal)
-    row(table, "event → order, clock", [each.wall for each in measured.whole], goal)
-    row(table, "of it the engine, CPU", [each.cpu for each in measured.engine], "")
-    row(table, "of it the engine, clock", [each.wall for each in measured.engine], "")
-    console = Console()
-    console.print(
-        f"{fed:,} events of {given.markets} markets, {len(measured.whole):,} of them led to an order; gc "
-        f"{gc.get_threshold()}, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}"
-    )
-    console.print(table)
-    return int(found > GOAL_US)
+    return [
+        Comparison(
+            title=f"A paper run, from an event to the order ({fed:,} events of {given.markets} markets)",
+            method=f"CPU of the thread, and the clock; {len(measured.whole):,} events led to an order; "
+            f"gc {gc.get_threshold()}",
+            figures=(
+                *figures.quantiles("event → order, CPU", [each.cpu for each in measured.whole], GOAL_US),
+                *figures.quantiles("event → order, clock", [each.wall for each in measured.whole]),
+                *figures.quantiles("of it the engine, CPU", [each.cpu for each in measured.engine]),
+                *figures.quantiles("of it the engine, clock", [each.wall for each in measured.engine]),
+            ),
+        )
+    ]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(figures.main(measure))

@@ -26,10 +26,10 @@ from typing import Any, Final
 from unittest import mock
 
 from msgspec.structs import replace
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks.latency import RICH, Passed, Quiet, now, row, since
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure
+from benchmarks.latency import RICH, Passed, Quiet, now, since
 from predsurv.config import Config, load
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
@@ -203,12 +203,12 @@ async def _measure(folder: Path, environ: dict[str, str], orders: int) -> _Watch
     return watch
 
 
-def main() -> int:
-    """Run, print a table; return 1 when a goal was missed by CPU time."""
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Run, and say how long it took; the goals are those of CPU time."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
     parser.add_argument("--orders", type=int, default=1_000)
     parser.add_argument("--markets", type=int, default=40)
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there, given.markets), daemon=True)
     server.start()
@@ -226,12 +226,11 @@ def main() -> int:
     finally:
         here.close()
         server.join(10)
-    return _show(watch)
+    return [_shown(watch)]
 
 
-def _show(watch: _Watch) -> int:
-    spans, table = watch.spans, Table("µs", "p50", "p90", "p99", "p99.9", "most", "goal of p99")
-    missed = False
+def _shown(watch: _Watch) -> Comparison:
+    spans, found = watch.spans, list[Figure]()
     for name, times, goal in (
         ("event → intent", spans.intent, INTENT_GOAL_US),
         ("of it the engine", spans.engine, None),
@@ -239,18 +238,14 @@ def _show(watch: _Watch) -> int:
         ("of it amounts, hash, signature", spans.prepared, None),
         ("of it the journal, on disk", spans.journalled, None),
     ):
-        text = "" if goal is None else f"≤ {goal}"
-        found = row(table, f"{name}, CPU", [each.cpu for each in times], text)
-        row(table, f"{name}, clock", [each.wall for each in times], text)
-        missed = missed or (goal is not None and found > goal)
-    console = Console(width=120)
-    console.print(
-        f"{len(spans.written):,} orders, {len(spans.intent):,} by an event of their own; "
-        f"Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}"
+        found += figures.quantiles(f"{name}, CPU", [each.cpu for each in times], goal)
+        found += figures.quantiles(f"{name}, clock", [each.wall for each in times])
+    return Comparison(
+        title=f"A live run on a simulated Polymarket, from an event to the socket ({len(spans.written):,} orders)",
+        method=f"CPU of the thread, and the clock; {len(spans.intent):,} orders by an event of their own",
+        figures=tuple(found),
     )
-    console.print(table)
-    return int(missed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(figures.main(measure))

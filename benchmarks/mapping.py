@@ -10,9 +10,12 @@ import re
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure, Goal
 from predsurv.mapping.blocking import candidate_pairs
 from predsurv.mapping.matching import match, word_weights
 from predsurv.mapping.terms import Listing, read_terms
@@ -26,8 +29,10 @@ _DAY = re.compile(r"((?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* )
 _NUMBER = re.compile(r"[0-9][0-9,]*")
 
 
-def main(first: int, second: int) -> int:
-    """Compare, print what it took, return 1 when it took too much."""
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Compare, and say what it took."""
+    sizes = [int(each) for each in words] or [MARKETS]
+    first, second = sizes[0], sizes[-1]
     kalshi, polymarket = list(listings(first, first=True)), list(listings(second, first=False))
     began = time.process_time()
     ours, theirs = ({each.market_id: read_terms(each) for each in listed} for listed in (kalshi, polymarket))
@@ -38,12 +43,21 @@ def main(first: int, second: int) -> int:
     done = time.process_time()
     twins = sum(each.second == each.first.replace("K", "P", 1) for each in queue if each.rank <= 3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{len(ours):,} × {len(theirs):,} markets, {len(pairs):,} candidates")
-    print(f"CPU: fields {read - began:.1f} s, candidates {blocked - read:.1f} s, comparison {done - blocked:.1f} s")
-    print(f"{done - began:.1f} s of {CPU_S_MAX:.0f} s of CPU; peak memory {peak:.0f} MB of {PEAK_MB_MAX} MB")
-    print(f"twins among the first three of their market: {twins / min(first, second):.1%}")
     scale = max(first * second / MARKETS**2, 1.0)
-    return int(done - began > CPU_S_MAX * scale or peak > PEAK_MB_MAX)
+    return [
+        Comparison(
+            title=f"Pairs of markets: {len(ours):,} with {len(theirs):,}, {len(pairs):,} candidates",
+            method="once; CPU time, and the most resident memory of the process",
+            figures=(
+                Figure(what="fields", value=read - began, unit="s"),
+                Figure(what="candidates", value=blocked - read, unit="s"),
+                Figure(what="comparison", value=done - blocked, unit="s"),
+                Figure(what="all of it", value=done - began, unit="s", goal=Goal("≤", CPU_S_MAX * scale, "value")),
+                Figure(what="memory", value=peak, unit="MB", goal=Goal("≤", PEAK_MB_MAX, "value")),
+                Figure(what="twins among the first three", value=twins / min(first, second) * 100, unit="%"),
+            ),
+        )
+    ]
 
 
 def listings(count: int, *, first: bool) -> list[Listing]:
@@ -111,5 +125,4 @@ def _filled(text: str, kalshi: str, polymarket: str, day: int) -> str:
 
 
 if __name__ == "__main__":
-    sizes = [int(each) for each in sys.argv[1:]]
-    sys.exit(main(sizes[0] if sizes else MARKETS, sizes[-1] if sizes else MARKETS))
+    sys.exit(figures.main(measure))

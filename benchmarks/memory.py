@@ -7,13 +7,13 @@ it; then ``predsurv backtest`` goes through it as a process of its own. Counted 
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from typing import Final
 
-from rich.console import Console
-
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure, Goal
 from benchmarks.months import cost, market
 from benchmarks.recordings import START
 from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
@@ -95,24 +95,30 @@ def _seal(log: WriteAheadLog, layout: Layout, clock: Clock) -> None:
         seal_segment(segment, layout, clock)
 
 
-def main() -> int:
-    """Record, run, print; return 1 when the goal was missed."""
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Record, run, and say what it took."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--strategy", default="simple")
     parser.add_argument("--keep", type=Path, help="a folder for the recording; one that is there already is used")
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
         folder = given.keep or Path(name)
         if not (folder / "coverage").exists():
             record(folder, given.events)
         spent = cost(("backtest", "mock", date_of(START), "--strategy", given.strategy), folder)
-    Console().print(
-        f"{given.events:,} events, {given.strategy}: at most {spent.mb:.0f} MB (goal ≤ {GOAL_MB}), "
-        f"{spent.cpu:.1f} s of CPU, {spent.seconds:.0f} s"
-    )
-    return int(spent.mb > GOAL_MB)
+    return [
+        Comparison(
+            title=f"A backtest of {given.events:,} events, strategy {given.strategy}",
+            method="once; the most resident memory of the process and its CPU time, start-up included",
+            figures=(
+                Figure(what="memory", value=spent.mb, unit="MB", goal=Goal("≤", GOAL_MB, "value")),
+                Figure(what="CPU", value=spent.cpu, unit="s"),
+                Figure(what="by the clock", value=spent.seconds, unit="s"),
+            ),
+        )
+    ]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(figures.main(measure))

@@ -15,15 +15,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure, Goal
 from benchmarks.mined_days import DATE, VENUE, list_markets, unlist_markets, write_day
 
+SCAN_RATIO_MAX: Final = 3.0
 TELL: Final = """
 status = dict(line.split(":", 1) for line in pathlib.Path("/proc/self/status").read_text().splitlines())
 print(time.process_time() - began, int(status["VmHWM"].split()[0]) * 1024 / 1e6)
@@ -102,38 +103,52 @@ def cost_listed(data: Path) -> tuple[float, float]:
         unlist_markets(data)
 
 
-def main(rows: int, rounds: int, *, listed: bool) -> None:
-    """Write the day, run the contenders in turns, print a table."""
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
-        data = Path(name)
-        write_day(data, rows)
-        size = sum(path.stat().st_size for path in data.rglob("*.parquet"))
-        console.print(
-            f"{rows:,} changes, {rows // 10:,} snapshot rows, {size / 1e6:,.0f} MB; {rounds} rounds, medians\n"
-        )
-        taken: dict[str, list[tuple[float, float]]] = {"DuckDB scan": [], "predsurv mine": [], _AGAIN: []}
-        for _ in range(rounds):
-            forget(data)
-            taken["DuckDB scan"].append(cost(_SCAN, data))
-            taken["predsurv mine"].append(cost(MINE, data))
-            taken[_AGAIN].append(cost(MINE, data))
-            if listed:
-                taken.setdefault(_LISTED, []).append(cost_listed(data))
-        forget(data)
-        taken["roll-ups of all hours"] = [cost(_ROLL_UP, data)]
-        taken["predsurv mine from these"] = [cost(MINE, data)]
-        table = Table("contender", "CPU", "ratio", "memory")
-        scan = median(seconds for seconds, _ in taken["DuckDB scan"])
-        for title, runs in taken.items():
-            seconds, megabytes = (median(each) for each in zip(*runs, strict=True))
-            table.add_row(title, f"{seconds:.2f} s", f"{seconds / scan:.2f}", f"{megabytes:.0f} MB")
-        console.print(table)
-
-
-if __name__ == "__main__":
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Write the day, and run the contenders in turns."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mine", description=__doc__)
     parser.add_argument("--rows", type=int, default=2_400_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--listed", action="store_true")
-    main(**vars(parser.parse_args()))
+    given = parser.parse_args(words)
+    with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
+        data = Path(name)
+        write_day(data, given.rows)
+        size = sum(path.stat().st_size for path in data.rglob("*.parquet"))
+        taken = _taken(data, given.rounds, listed=given.listed)
+    scan = median(seconds for seconds, _ in taken["DuckDB scan"])
+    found = list[Figure]()
+    for title, runs in taken.items():
+        seconds, megabytes = (median(each) for each in zip(*runs, strict=True))
+        goal = Goal("≤", SCAN_RATIO_MAX) if title == "predsurv mine" else None
+        found.append(Figure(what=title, value=seconds, unit="s of CPU", ratio=seconds / scan, goal=goal))
+        found.append(Figure(what=f"{title}, memory", value=megabytes, unit="MB"))
+    return [
+        Comparison(
+            title=f"All statistics of a day: {given.rows:,} changes, {given.rows // 10:,} snapshot rows, "
+            f"{size / 1e6:,.0f} MB",
+            method="each a process of its own with two threads, in turns; from roll-ups once",
+            rounds=given.rounds,
+            ratio="times DuckDB's bare scan",
+            figures=tuple(found),
+        )
+    ]
+
+
+def _taken(data: Path, rounds: int, *, listed: bool) -> dict[str, list[tuple[float, float]]]:
+    """Return CPU seconds and megabytes of each round, by contender."""
+    taken: dict[str, list[tuple[float, float]]] = {"DuckDB scan": [], "predsurv mine": [], _AGAIN: []}
+    for _ in range(rounds):
+        forget(data)
+        taken["DuckDB scan"].append(cost(_SCAN, data))
+        taken["predsurv mine"].append(cost(MINE, data))
+        taken[_AGAIN].append(cost(MINE, data))
+        if listed:
+            taken.setdefault(_LISTED, []).append(cost_listed(data))
+    forget(data)
+    taken["roll-ups of all hours"] = [cost(_ROLL_UP, data)]
+    taken["predsurv mine from these"] = [cost(MINE, data)]
+    return taken
+
+
+if __name__ == "__main__":
+    sys.exit(figures.main(measure))

@@ -12,15 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Final, NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure
 from predsurv.core.events import BookDelta, Trade
 from predsurv.core.ids import EventId, InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.market import Market, Outcome
@@ -143,33 +142,37 @@ def cost(words: tuple[str, ...], data: Path) -> Cost:
     return Cost(took, usage.ru_utime + usage.ru_stime, int(peak.read_text()) * 1024 / 1e6)
 
 
-def main(days: int) -> None:
-    """Write two recordings, run the commands on both, print a table."""
-    console = Console()
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Write two recordings, and run the commands on both."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.months", description=__doc__)
+    parser.add_argument("--days", type=int, default=30)
+    days = parser.parse_args(words).days
+    found = list[Figure]()
     with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
         one, all_days = write(Path(name), 1), write(Path(name), days)
         files = sum(1 for _ in all_days.glob("*/venue=*/date=*/**/*.parquet"))
         size = sum(path.stat().st_size for path in all_days.rglob("*") if path.is_file())
-        console.print(f"{days} days: {files:,} files, {size / 1e6:,.0f} MB; {ROUNDS} rounds, medians\n")
-        table = Table("command", "1 day", f"{days} days", "ratio", "CPU", "memory")
-        for title, words in COMMANDS.items():
+        for title, command in COMMANDS.items():
             few, many = list[Cost](), list[Cost]()
             for _ in range(ROUNDS):
-                few.append(cost(words, one))
-                many.append(cost(words, all_days))
+                few.append(cost(command, one))
+                many.append(cost(command, all_days))
             before, after = (Cost(*map(median, zip(*runs, strict=True))) for runs in (few, many))
-            table.add_row(
-                title,
-                f"{before.seconds:.2f} s",
-                f"{after.seconds:.2f} s",
-                f"{after.seconds / before.seconds:.2f}",
-                f"{before.cpu:.2f} → {after.cpu:.2f} s",
-                f"{before.mb:.0f} → {after.mb:.0f} MB",
+            found += (
+                Figure(what=title, value=after.seconds, unit="s by the clock", ratio=after.seconds / before.seconds),
+                Figure(what=f"{title}, CPU", value=after.cpu, unit="s", ratio=after.cpu / before.cpu),
+                Figure(what=f"{title}, memory", value=after.mb, unit="MB", ratio=after.mb / before.mb),
             )
-        console.print(table)
+    return [
+        Comparison(
+            title=f"Commands with {days} days in the data folder ({files:,} files, {size / 1e6:,.0f} MB)",
+            method="each command a process of its own, in turns with the same on one day",
+            rounds=ROUNDS,
+            ratio="times one day",
+            figures=tuple(found),
+        )
+    ]
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.months", description=__doc__)
-    parser.add_argument("--days", type=int, default=30)
-    main(parser.parse_args().days)
+    sys.exit(figures.main(measure))

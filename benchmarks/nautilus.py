@@ -28,7 +28,7 @@ def version() -> str:
 def why_missing(error: ImportError) -> str:
     """Return a line that says why the peer is left out, and how to install it."""
     return (
-        f"NautilusTrader's adapter is left out: {error}; "
+        f"NautilusTrader's adapter: {error}; "
         "pip install nautilus_trader py-clob-client py-clob-client-v2 into an environment that has predsurv"
     )
 

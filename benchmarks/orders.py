@@ -8,13 +8,14 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from benchmarks import rounds
+from benchmarks import figures, rounds
+from benchmarks.figures import Comparison, Figure, Goal
 from predsurv.config import Secret
 from predsurv.core.ids import ClientOrderId, InstrumentId, InstrumentKey, MarketId, StrategyName, VenueName
 from predsurv.core.num import Price, Size
@@ -32,7 +33,7 @@ INSTRUMENT = "713210456792522125946263855327069127503327285719425322896313793124
 SECRET = "A" * 43 + "="
 P99_US_MAX = 250
 RATIO_MIN = 3
-_US = 1_000
+_CLIENT = "py-clob-client-v2"
 
 Build = Callable[[int], object]
 
@@ -112,40 +113,50 @@ def timed(build: Build, count: int, into: Times) -> None:
         into.cpu.append(time.thread_time_ns() - cpu)
 
 
-def quantile(taken: list[int], part: int) -> int:
-    """Return the ``part``-th hundredth of what was taken, in µs."""
-    return sorted(taken)[len(taken) * part // 100] // _US
-
-
-def main() -> int:
-    """Measure; return 1 where the contenders disagree about the order."""
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Measure both; the comparison fails where they disagree about the order."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.orders")
     parser.add_argument("--orders", type=int, default=2_000, help="orders a round and contender")
-    count = parser.parse_args().orders
+    count = parser.parse_args(words).orders
     rounds.pin()
-    ours, contenders = Ours(), dict[str, Build]()
+    ours, contenders, agreed = Ours(), dict[str, Build](), True
     contenders["predsurv"] = ours.build
     if find_spec("py_clob_client_v2") is not None:
         peer = Peer()
-        if not agree(ours, peer.build(0)):
-            print("py-clob-client-v2 signs another order")
-            return 1
-        contenders["py-clob-client-v2"] = peer.build
+        agreed = agree(ours, peer.build(0))
+        contenders[_CLIENT] = peer.build
     taken = {name: Times() for name in contenders}
     for build in contenders.values():
         timed(build, 50, Times())
     cpu = rounds.interleave({name: partial(timed, contenders[name], count, taken[name]) for name in contenders})
+    found = list[Figure]()
     for name, times in taken.items():
-        shown = [f"{quantile(each, 50)} µs median, {quantile(each, 99)} µs p99" for each in (times.clock, times.cpu)]
-        print(f"{name}, {len(times.cpu):,} orders: by the clock {shown[0]}; of CPU {shown[1]}")
-    print(f"goal: p99 ≤ {P99_US_MAX} µs")
-    if len(taken) == 1:
-        print("py-clob-client-v2 is not installed; pip install py-clob-client-v2 to compare")
-        return 0
-    ratio = cpu["py-clob-client-v2"].median_s / cpu["predsurv"].median_s
-    print(f"py-clob-client-v2 takes {ratio:.1f} times as long (goal: ≥ {RATIO_MIN}); both sign the same order")
-    return 0
+        goal = P99_US_MAX if name == "predsurv" else None
+        found += figures.quantiles(f"{name}, CPU", times.cpu, goal)
+        found += figures.quantiles(f"{name}, by the clock", times.clock)
+    if _CLIENT in cpu:
+        ratio = cpu[_CLIENT].median_s / cpu["predsurv"].median_s
+        found.append(
+            Figure(
+                what=f"{_CLIENT}, a round",
+                value=cpu[_CLIENT].median_s,
+                unit="s of CPU",
+                ratio=ratio,
+                goal=Goal("≥", RATIO_MIN),
+            )
+        )
+    return [
+        Comparison(
+            title=f"From a command to a signed Polymarket order ({count:,} orders a round)",
+            method="one process on one core, in interleaved rounds; quantiles of all orders",
+            rounds=rounds.ROUNDS,
+            ratio="times ours",
+            figures=tuple(found),
+            left_out=() if _CLIENT in cpu else (f"{_CLIENT}, which is not installed: pip install {_CLIENT}",),
+            failed="" if agreed else f"{_CLIENT} signs another order",
+        )
+    ]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(figures.main(measure))

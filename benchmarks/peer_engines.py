@@ -22,14 +22,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from subprocess import DEVNULL, Popen, run
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Struct
-from rich.console import Console
-from rich.table import Table
 
 import predsurv
+from benchmarks.figures import Comparison, Figure, Goal
 from benchmarks.own_strategies import FollowBestBid, LookAtBest
 from benchmarks.peer_data import Converted, convert
 from benchmarks.recordings import START, forget_decoded, record_mock
@@ -55,19 +54,27 @@ _LIMITS: Final = {
 class PeerEngine(Struct, frozen=True):
     """An engine of somebody else: the environment it is in, its program in ``benchmarks/peers``, and what is compared.
 
-    ``against``: the strategy of ours that does the same; ``goal``: how many times as fast ours shall be.
+    ``version``: the one to compare with; ``against``: the strategy of ours that does the same; ``goal``: how many times
+    as fast ours shall be.
     """
 
     environment: str
+    version: str
     program: str
     against: str
     goal: float
 
 
 PEERS: Final = (
-    PeerEngine("nautilus", "nautilus_engine.py", LookAtBest.__name__, 10),
-    PeerEngine("nautilus-1", "nautilus_engine.py", LookAtBest.__name__, 10),
-    PeerEngine("hftbacktest", "hftbacktest_engine.py", FollowBestBid.__name__, 0.5),
+    PeerEngine("nautilus", "2.0.0rc7", "nautilus_engine.py", LookAtBest.__name__, 10),
+    PeerEngine("nautilus-1", "1.231.0", "nautilus_engine.py", LookAtBest.__name__, 10),
+    PeerEngine("hftbacktest", "2.4.4", "hftbacktest_engine.py", FollowBestBid.__name__, 0.5),
+)
+
+
+CRYPTOFEED: Final = (
+    "cryptofeed 2.4.1: Polymarket and Kalshi are not among the 41 exchanges of its EXCHANGE_MAP, so that it cannot be "
+    "given the same frames"
 )
 
 
@@ -83,7 +90,7 @@ def ask(peer: PeerEngine, environments: Path, columns: Path, quoted: Sequence[in
     """Let a peer run once; raises RuntimeError with one line that says why it did not."""
     python = environments / peer.environment / "bin" / "python"
     if not python.exists():
-        raise RuntimeError(f"{peer.environment}: left out: there is no {python}")
+        raise RuntimeError(f"{peer.environment}: there is no FOLDER/{peer.environment}/bin/python")
     numbers = map(str, quoted) if peer.against == FollowBestBid.__name__ else ()
     command = [str(python), str(_FILES / "peers" / peer.program), str(columns), *numbers]
     answer = columns / "answer.json"
@@ -91,7 +98,7 @@ def ask(peer: PeerEngine, environments: Path, columns: Path, quoted: Sequence[in
     done = run(command, capture_output=True, cwd=columns, text=True, check=False)
     if done.returncode or not answer.exists():
         last = (done.stderr.strip() or done.stdout.strip() or "it said nothing").splitlines()[-1]
-        raise RuntimeError(f"{peer.environment}: left out: exit {done.returncode}: {last[:200]}")
+        raise RuntimeError(f"{peer.environment}: exit {done.returncode}: {last[:200]}")
     return msgspec.json.decode(answer.read_bytes(), type=PeerAnswer)
 
 
@@ -152,23 +159,24 @@ class Arena:
         return usage.ru_utime + usage.ru_stime
 
 
-def compare(environments: Path, events: int, rounds: int, rate: int) -> int:
-    """Compare with every peer that is there; return 1 when books differ."""
+def compare(environments: Path, events: int, rounds: int, rate: int) -> Comparison:
+    """Compare with every peer that is there, in the version that is pinned; it fails when best prices differ."""
     with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
-        arena = Arena(Path(name) / "arena", events, rate)
-        return int(_compare(Console(), arena, environments, rounds) > 0)
+        return _compare(Arena(Path(name) / "arena", events, rate), environments, rounds)
 
 
-def _compare(console: Console, arena: Arena, environments: Path, rounds: int) -> int:
-    expected = arena.expected
-    wrong = arena.check()
+def _compare(arena: Arena, environments: Path, rounds: int) -> Comparison:
+    expected, wrong, left_out = arena.expected, arena.check(), [CRYPTOFEED]
     runs: dict[str, Callable[[], float]] = {}
     peers: dict[str, PeerEngine] = {}
     for peer in PEERS:
         try:
             answer = ask(peer, environments, arena.columns, arena.quoted)
         except RuntimeError as error:
-            console.print(str(error), markup=False)
+            left_out.append(str(error))
+            continue
+        if answer.version != peer.version:
+            left_out.append(f"{peer.environment} {answer.version}: {peer.version} is the one to compare with")
             continue
         wrong += differing(answer, expected)
         title = f"{peer.environment} {answer.version}"
@@ -177,32 +185,34 @@ def _compare(console: Console, arena: Arena, environments: Path, rounds: int) ->
     for strategy in dict.fromkeys(each.against for each in peers.values()):
         runs[f"{strategy}{FIRST}"] = lambda strategy=strategy: arena.ours(strategy, again=False)  # type: ignore[misc]
         runs[strategy] = lambda strategy=strategy: arena.ours(strategy, again=True)  # type: ignore[misc]
-    if not runs:
-        return wrong
     spent: dict[str, list[float]] = {each: [] for each in runs}
     for turn in range(rounds):
         names = list(runs)
         for each in names if turn % 2 == 0 else reversed(names):
             spent[each].append(runs[each]())
             print(f"{each}: {spent[each][-1]:.2f} s", file=sys.stderr, flush=True)
-    table = Table("strategy", "engine", "CPU", "events/s", "ours is", "goal")
-    for title, seconds in spent.items():
-        table.add_row(*_cells(title, seconds, peers, spent, expected.events + expected.trades))
-    console.print(
-        f"{expected.events:,} changes and {expected.trades:,} trades of {len(expected.instruments)} books, {rounds} "
-        f"rounds in turns, medians; best prices that differ: {wrong}"
+    medians = {title: median(seconds) for title, seconds in spent.items()}
+    return Comparison(
+        title=f"Backtests against engines of others: {expected.events:,} changes and {expected.trades:,} trades of "
+        f"{len(expected.instruments)} books",
+        method="CPU time of a process each, in turns: of ours all beyond start-up, of theirs the engine alone; "
+        f"last best prices that differ: {wrong}",
+        rounds=rounds,
+        ratio="times ours again",
+        figures=tuple(_figure(title, took, peers.get(title), medians) for title, took in medians.items()),
+        left_out=tuple(left_out),
+        failed=f"{wrong} last best prices differ" if wrong else "",
     )
-    console.print(table)
-    return wrong
 
 
-def _cells(
-    title: str, seconds: Sequence[float], peers: dict[str, PeerEngine], spent: dict[str, list[float]], events: int
-) -> list[Any]:
-    took = median(seconds)
-    peer = peers.get(title)
-    cells = [f"{took:.2f} s", f"{events / took:,.0f}"]
+def _figure(title: str, took: float, peer: PeerEngine | None, medians: dict[str, float]) -> Figure:
     if peer is None:
-        return [title, "predsurv", *cells, "", ""]
-    first, again = (took / median(spent[name]) for name in (f"{peer.against}{FIRST}", peer.against))
-    return [peer.against, title, *cells, f"{again:.2f} times as fast, {first:.2f} the first time", f"≥ {peer.goal:g}"]
+        return Figure(what=f"predsurv, {title}", value=took, unit="s of CPU")
+    ratio = took / medians[peer.against]
+    return Figure(
+        what=f"{title}, against {peer.against}",
+        value=took,
+        unit="s of CPU",
+        ratio=ratio,
+        goal=Goal("≥", peer.goal),
+    )

@@ -11,14 +11,16 @@ import multiprocessing
 import struct
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from importlib import import_module
 from multiprocessing.connection import Connection
+from statistics import median
 from typing import Any, Final
 
 from websockets.asyncio.client import connect as websockets_connect
 
-from benchmarks import rounds
+from benchmarks import figures, rounds
+from benchmarks.figures import Comparison, Figure, Goal
 from predsurv.net.ws import connect
 
 MESSAGES: Final = 100_000
@@ -31,17 +33,18 @@ _ACCEPT: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 Receive = Callable[[str], Awaitable[None]]
 
 
-def main() -> int:
-    """Measure each size; return 1 when a peer takes less than ours."""
+def measure(words: Sequence[str]) -> list[Comparison]:  # noqa: ARG001  it has none
+    """Measure each size."""
     receivers: dict[str, Receive] = {"predsurv": _ours, "websockets": _websockets}
+    left_out = []
     try:
         receivers["picows"] = _picows()
     except ImportError:
-        print("picows is not installed: left out")
-    return max(_compare(receivers, size) for size in SIZES)
+        left_out.append("picows, which is not installed")
+    return [_compare(receivers, size, tuple(left_out)) for size in SIZES]
 
 
-def _compare(receivers: dict[str, Receive], size: int) -> int:
+def _compare(receivers: dict[str, Receive], size: int, left_out: tuple[str, ...]) -> Comparison:
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, size), daemon=True)
     server.start()
@@ -54,11 +57,25 @@ def _compare(receivers: dict[str, Receive], size: int) -> int:
     finally:
         server.terminate()
         server.join()
-    medians = {name: sorted(times)[len(times) // 2] for name, times in spent.items()}
-    print(f"{MESSAGES:,} messages of {size} bytes, CPU time per message, medians of {rounds.ROUNDS} interleaved rounds")
-    for name, median in medians.items():
-        print(f"  {name:<12}{median / MESSAGES * 1e6:>6.2f} us   {median / medians['predsurv']:.2f}")
-    return int(min(medians.values()) < GOAL * medians["predsurv"])
+    medians = {name: median(times) for name, times in spent.items()}
+    goal = Goal("≥", GOAL)
+    return Comparison(
+        title=f"Messages of {size} bytes from a socket, nothing done with them ({MESSAGES:,})",
+        method="CPU time of the receiving process, in interleaved rounds; the server is another process",
+        rounds=rounds.ROUNDS,
+        ratio="times ours",
+        figures=tuple(
+            Figure(
+                what=name,
+                value=took / MESSAGES * 1e6,
+                unit="µs a message",
+                ratio=took / medians["predsurv"],
+                goal=None if name == "predsurv" else goal,
+            )
+            for name, took in medians.items()
+        ),
+        left_out=left_out,
+    )
 
 
 async def _timed(receive: Receive, url: str) -> float:
@@ -130,4 +147,4 @@ async def _serving(pipe: Connection, size: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(figures.main(measure))

@@ -12,13 +12,15 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure, Goal, rate
 from predsurv.config import Config, PolymarketConfig, VenuesConfig
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.net.rate_limiter import TokenBucket
@@ -31,11 +33,12 @@ from predsurv.venues.polymarket.venue import PolymarketVenue
 MARKETS = 200_000
 PAGE_ROWS = 100
 ROW_BYTES = 5_800
-PEAK_MB_MAX = 300
+PEAK_MB_MAX = 100
 
 
-def main(markets: int) -> int:
-    """Scan, print what it took, return 1 when it took too much memory."""
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Scan, and say what it took."""
+    markets = int(words[0]) if words else MARKETS
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs, markets), daemon=True)
     server.start()
@@ -47,10 +50,20 @@ def main(markets: int) -> int:
         size = result.path.stat().st_size if result.path else 0
     server.terminate()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{result.totals.markets:,} markets on {result.pages:,} pages, {result.issues_count} unreadable")
-    print(f"{wall:.1f} s, {result.pages / wall:.1f} pages/s, {result.totals.markets / cpu:,.0f} markets/s of CPU")
-    print(f"universe file {size / 1e6:.0f} MB; peak memory {peak:.0f} MB of {PEAK_MB_MAX} MB")
-    return int(peak > PEAK_MB_MAX or result.totals.markets != markets)
+    found, pages = result.totals.markets, result.pages
+    return [
+        Comparison(
+            title=f"A listing of {markets:,} markets of Polymarket, {pages:,} pages, without a limit of requests",
+            method="once; CPU time and the most resident memory of the process, its imports included",
+            figures=(
+                Figure(what="a market", value=cpu / markets * 1e6, unit="µs of CPU"),
+                rate("all of it", pages, wall, "pages/s by the clock"),
+                Figure(what="memory", value=peak, unit="MB", goal=Goal("≤", PEAK_MB_MAX, "value")),
+                Figure(what="universe.jsonl, a market", value=size / markets, unit="bytes"),
+            ),
+            failed="" if found == markets else f"{found:,} markets were read, {result.issues_count} not",
+        )
+    ]
 
 
 async def scan(url: str, folder: Path) -> list[VenueScan]:
@@ -135,4 +148,4 @@ def row(number: int) -> Mapping[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else MARKETS))
+    sys.exit(figures.main(measure))

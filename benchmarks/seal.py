@@ -7,6 +7,7 @@ trade in 50 frames and one book top in 20.
 """
 
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,8 @@ import msgspec
 import pyarrow.parquet as pq
 from msgspec import Struct
 
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure
 from benchmarks.rounds import pin
 from predsurv.core.events import BookDelta, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
@@ -34,6 +37,9 @@ RATE = 20_000
 FLUSHES = 20
 START = 1_790_000_000_000_000_000
 _VENUE = VenueName("polymarket")
+
+
+ROUNDS = 3
 
 
 class SealRates(Struct, frozen=True):
@@ -65,19 +71,32 @@ class SealRates(Struct, frozen=True):
         return (self.log_us + self.seal_us) / (self.encode_us + self.write_us)
 
 
-def describe(rates: SealRates) -> str:
-    """Return ``rates`` in words."""
-    log, seal = rates.log_us / rates.encode_us, rates.seal_us / rates.write_us
-    return (
-        f"at {RATE:,} records/s: log {rates.log_us:.2f} µs ({log:.1f} times plain encoding) and "
-        f"{rates.log_bytes:.0f} B a record, seal {rates.seal_us:.2f} µs ({seal:.1f} times plain writing), together "
-        f"{rates.share:.1%} of a core and {rates.ratio:.1f} times the limits; recovery of {rates.records:,} records "
-        f"{rates.recovery_s:.1f} s; replay {1e6 / rates.replay_us:,.0f} events/s; "
-        f"deltas {rates.bytes_per_row['deltas']:.1f} B/row"
-    )
+def measure(words: Sequence[str]) -> list[Comparison]:  # noqa: ARG001  it has none
+    """Record and seal, and say what a record costs."""
+    pin()
+    rates = seal_rates()
+    return [
+        Comparison(
+            title=f"Log and seal of changes at {RATE:,} records/s ({rates.records:,} made-up records)",
+            method="CPU time of one process on one core, the round with the median ratio",
+            rounds=ROUNDS,
+            ratio="times the limit",
+            figures=(
+                Figure(what="limit: encoding plainly", value=rates.encode_us, unit="µs a record", ratio=1.0),
+                Figure(what="log", value=rates.log_us, unit="µs a record", ratio=rates.log_us / rates.encode_us),
+                Figure(what="limit: writing plainly", value=rates.write_us, unit="µs a record", ratio=1.0),
+                Figure(what="seal", value=rates.seal_us, unit="µs a record", ratio=rates.seal_us / rates.write_us),
+                Figure(what="both", value=rates.share * 100, unit="% of a core", ratio=rates.ratio),
+                Figure(what="a record in the log", value=rates.log_bytes, unit="bytes"),
+                Figure(what="a row of deltas", value=rates.bytes_per_row["deltas"], unit="bytes"),
+                Figure(what="recovery of all", value=rates.recovery_s, unit="s by the clock"),
+                Figure(what="replay", value=1e6 / rates.replay_us, unit="events/s"),
+            ),
+        )
+    ]
 
 
-def seal_rates(seconds: int = 20, rounds: int = 3) -> SealRates:
+def seal_rates(seconds: int = 20, rounds: int = ROUNDS) -> SealRates:
     """Record ``seconds`` of RATE changes a second and seal them, ``rounds`` times; the last is a recovery too."""
     taken = [_one_round(seconds) for _ in range(rounds)]
     return sorted(taken, key=lambda each: each.ratio)[rounds // 2]
@@ -207,5 +226,4 @@ def _size(rng: Random) -> int:
 
 
 if __name__ == "__main__":
-    pin()
-    print(describe(seal_rates()))
+    sys.exit(figures.main(measure))

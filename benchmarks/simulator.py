@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Sequence
 
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure, rate
 from predsurv.net.clock import SystemClock
 from predsurv.simulate.polymarket.faulty_connection import FaultyConnection
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
@@ -35,8 +37,9 @@ class CountingWebSocket(WebSocketConnection):
         self.bytes += sum(map(len, messages))
 
 
-def main(tokens: int) -> int:
-    """Let four seconds of market time pass and print the messages that took."""
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Let four seconds of market time pass and say how many messages that took."""
+    tokens = int(words[0]) if words else TOKENS
     simulator = PolymarketSimulator(PolymarketSimulatorSettings(markets=tokens, rate=RATE), SystemClock())
     websocket = CountingWebSocket()
     simulator.subscribers.add(FaultyConnection(websocket, lambda *_: None))
@@ -49,10 +52,17 @@ def main(tokens: int) -> int:
     began = time.process_time()
     asyncio.run(simulator.advance(MARKET_NS))
     spent = time.process_time() - began
-    rate, size = websocket.count / spent, websocket.bytes / websocket.count
-    print(f"{rate:,.0f} messages/s of CPU, {size:.0f} B each ({spent:.1f} s)")
-    return 0
+    return [
+        Comparison(
+            title=f"The simulated Polymarket: exchange, books, hashes and frames of {tokens:,} tokens",
+            method="once; CPU time of the process, without the kernel",
+            figures=(
+                rate("messages", websocket.count, spent, "messages/s"),
+                Figure(what="a message", value=websocket.bytes / websocket.count, unit="bytes"),
+            ),
+        )
+    ]
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else TOKENS))
+    sys.exit(figures.main(measure))

@@ -13,12 +13,13 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure, Goal
 
 GOAL_S: Final = 0.6
 _TIMEOUT_S: Final = 300
@@ -59,28 +60,34 @@ def _output(python: str, *words: str) -> bytes:
     return subprocess.run(command, check=True, capture_output=True, timeout=_TIMEOUT_S, env=compiled).stdout
 
 
-def main(python: str, rounds: int) -> None:
-    """Print the best and the median CPU time of each command, and which are beyond the goal."""
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Make the folder, and run each command once per round."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--python", default=sys.executable)
+    given = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:
-        _output(python, "demo", "--dir", folder)
+        _output(given.python, "demo", "--dir", folder)
         config = Path(folder) / "demo.toml"
-        chosen = commands(python, config)
-        taken: dict[tuple[str, ...], list[float]] = {words: [] for words in chosen}
-        for words in chosen:
-            _output(python, *words, "--config", str(config))  # compiles what is not compiled yet
-        for _ in range(rounds):
-            for words in chosen:
-                taken[words].append(cpu_seconds(python, *words, "--config", str(config)))
-    table = Table("command", "best (s)", "median (s)", "", title=f"CPU, {rounds} rounds; goal {GOAL_S} s")
-    for words, seconds in taken.items():
-        beyond = "beyond the goal" if min(seconds) > GOAL_S else ""
-        table.add_row(" ".join(words[:2]), f"{min(seconds):.2f}", f"{median(seconds):.2f}", beyond)
-    Console().print(table)
+        taken: dict[tuple[str, ...], list[float]] = {each: [] for each in commands(given.python, config)}
+        for each in taken:
+            _output(given.python, *each, "--config", str(config))  # compiles what is not compiled yet
+        for _ in range(given.rounds):
+            for each, spent in taken.items():
+                spent.append(cpu_seconds(given.python, *each, "--config", str(config)))
+    goal = Goal("≤", GOAL_S, "value")
+    return [
+        Comparison(
+            title="Tables of a small data folder, that of the demo",
+            method="CPU time from the start of the interpreter to its end, in interleaved rounds",
+            rounds=given.rounds,
+            figures=tuple(
+                Figure(what=" ".join(each[:2]), value=median(spent), unit="s of CPU", goal=goal)
+                for each, spent in taken.items()
+            ),
+        )
+    ]
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--python", default=sys.executable)
-    given = parser.parse_args()
-    main(given.python, given.rounds)
+    sys.exit(figures.main(measure))

@@ -14,14 +14,13 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from subprocess import DEVNULL, Popen
 
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks import figures
+from benchmarks.figures import Comparison, Figure
 from benchmarks.peer_engines import compare
 from benchmarks.recordings import START, forget_decoded, record_mock
 from predsurv.store.layout import date_of
@@ -62,8 +61,8 @@ def _measure(
     return spent, peak
 
 
-def main() -> int:
-    """Write the recordings, run the contenders in turns, print a table."""
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Write the recordings, and run the contenders in turns."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trading", description=__doc__)
     parser.add_argument("--events", type=int, default=320_000)
     parser.add_argument("--rate", type=int, default=400, help="events a second of the recording")
@@ -71,39 +70,40 @@ def main() -> int:
     parser.add_argument("--base", help="the Python of an environment with an earlier build")
     parser.add_argument("--pure", action="store_true", help="run this build without its compiled parts too")
     parser.add_argument("--peers", type=Path, help="compare with engines of others, from environments in this folder")
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     if given.peers is not None:
-        return compare(given.peers.absolute(), given.events, given.rounds, given.rate)
+        return [compare(given.peers.absolute(), given.events, given.rounds, given.rate)]
     contenders: dict[str, tuple[str, dict[str, str]]] = dict.fromkeys((FIRST, AGAIN), (sys.executable, {}))
     if given.pure:
         contenders["pure Python"] = (sys.executable, {"PREDSURV_PURE_PYTHON": "1"})
     if given.base is not None:
         contenders["base"] = (given.base, {})
-    console = Console()
     with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
         small, large = Path(name) / "small", Path(name) / "large"
         small.mkdir()
         large.mkdir()
         record_mock(small, SMALL, rate=given.rate)
         events = record_mock(large, given.events, rate=given.rate)
-        table = Table("strategy", "contender", "CPU beyond start-up", "events/s", "times ours again", "memory")
-        for strategy in STRATEGIES:
-            spent, peak = _measure(contenders, (small, large), strategy, given.rounds)
-            ours = median(spent[AGAIN])
-            for each, seconds in spent.items():
-                took = median(seconds)
-                table.add_row(
-                    strategy,
-                    each,
-                    f"{took:.2f} s",
-                    f"{events / took:,.0f}",
-                    f"{took / ours:.1f}",
-                    f"{peak[each]:.0f} MB",
-                )
-        console.print(f"{events:,} events at {given.rate} a second, {given.rounds} rounds in turns, medians")
-        console.print(table)
-    return 0
+        return [
+            Comparison(
+                title=f"Backtests of {events:,} events at {given.rate} a second, strategy {strategy}",
+                method="CPU time of a process each, less that over a few hundred events; most resident memory",
+                rounds=given.rounds,
+                ratio="times ours again",
+                figures=_figures(*_measure(contenders, (small, large), strategy, given.rounds)),
+            )
+            for strategy in STRATEGIES
+        ]
+
+
+def _figures(spent: Mapping[str, Sequence[float]], peak: Mapping[str, float]) -> tuple[Figure, ...]:
+    ours, found = median(spent[AGAIN]), list[Figure]()
+    for each, seconds in spent.items():
+        took = median(seconds)
+        found.append(Figure(what=each, value=took, unit="s of CPU", ratio=took / ours))
+        found.append(Figure(what=f"{each}, memory", value=peak[each], unit="MB"))
+    return tuple(found)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(figures.main(measure))
