@@ -1,4 +1,4 @@
-"""The page of figures: made from the committed figures, each of which names its command; how a page is made of a run."""
+"""The page of figures is made from the committed ones, each with its command; how a run becomes a page."""
 
 import ast
 import json
@@ -12,9 +12,7 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 BENCHMARKS: Final = ROOT / "benchmarks"
 COMMANDS: Final = sorted(
-    path.stem
-    for path in BENCHMARKS.glob("*.py")
-    if "__main__" in path.read_text() and path.stem not in ("__main__", "page")
+    path.stem for path in BENCHMARKS.glob("[!_]*.py") if "__main__" in path.read_text() and path.stem != "page"
 )
 RUN: Final[dict[str, Any]] = {
     "begun": "2026-11-30T20:00:00Z",
