@@ -41,13 +41,13 @@ QUICK: Final = Plan(
         ("kalshi", "decode"),
         ("seal",),
         ("hash_checks",),
-        ("receive",),
         ("scan", "40000"),
         ("orders", "--orders", "400"),
         ("latency", "--ticks", "4000", "--markets", "20"),
         ("trading", "--peers", FOLDER, "--events", "50000", "--rounds", "1"),
         ("trading", "--events", "100000", "--rounds", "1"),
         ("tables", "--rounds", "2"),
+        ("receive",),
     ),
     15 * 60,
 )
@@ -120,6 +120,7 @@ def run(plan: Plan, peers: Path | None, say: Callable[[str], None]) -> Session:
     What does not end in time is ended and left out, as is what comes after it.
     """
     begun, load_begun, deadline = _now(), os.getloadavg(), time.monotonic() + plan.seconds
+    checked_out = commit()  # before anything else is done in the folder meanwhile
     found = []
     for number, words in enumerate(plan.commands, 1):
         command = " ".join(["python -m", f"benchmarks.{words[0]}", *words[1:]])
@@ -131,7 +132,7 @@ def run(plan: Plan, peers: Path | None, say: Callable[[str], None]) -> Session:
             found.append(Measured(command, left_out=f"the {plan.seconds:,} s for all benchmarks were over"))
         else:
             found.append(measured(command, [str(peers) if word == FOLDER else word for word in words], left))
-    return Session(begun, _now(), commit(), machine(), load_begun, os.getloadavg(), tuple(found))
+    return Session(begun, _now(), checked_out, machine(), load_begun, os.getloadavg(), tuple(found))
 
 
 def measured(command: str, words: Sequence[str], seconds: float) -> Measured:
