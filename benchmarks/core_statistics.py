@@ -218,7 +218,7 @@ def measure(words: Sequence[str]) -> list[Comparison]:
                 Figure(what=_OURS, value=mined, unit="s of CPU", ratio=1.0),
                 Figure(what=_SQL, value=theirs, unit="s of CPU", ratio=theirs / mined, goal=goal),
             ),
-            failed=", ".join(wrong) if count else "no value was compared",
+            failed=("columns that differ: " + ", ".join(wrong) if wrong else "") if count else "no value was compared",
         )
     ]
 

@@ -166,7 +166,7 @@ def compare(environments: Path, events: int, rounds: int, rate: int) -> Comparis
 
 
 def _compare(arena: Arena, environments: Path, rounds: int) -> Comparison:
-    expected, wrong, left_out = arena.expected, arena.check(), [CRYPTOFEED]
+    expected, left_out, wrong = arena.expected, [CRYPTOFEED], {"predsurv": arena.check()}
     runs: dict[str, Callable[[], float]] = {}
     peers: dict[str, PeerEngine] = {}
     for peer in PEERS:
@@ -178,8 +178,8 @@ def _compare(arena: Arena, environments: Path, rounds: int) -> Comparison:
         if answer.version != peer.version:
             left_out.append(f"{peer.environment} {answer.version}: {peer.version} is the one to compare with")
             continue
-        wrong += differing(answer, expected)
         title = f"{peer.environment} {answer.version}"
+        wrong[title] = differing(answer, expected)
         peers[title] = peer
         runs[title] = lambda peer=peer: ask(peer, environments, arena.columns, arena.quoted).cpu  # type: ignore[misc]
     for strategy in dict.fromkeys(each.against for each in peers.values()):
@@ -195,13 +195,12 @@ def _compare(arena: Arena, environments: Path, rounds: int) -> Comparison:
     return Comparison(
         title=f"Backtests against engines of others: {expected.events:,} changes and {expected.trades:,} trades of "
         f"{len(expected.instruments)} books",
-        method="CPU time of a process each, in turns: of ours all beyond start-up, of theirs the engine alone; "
-        f"last best prices that differ: {wrong}",
+        method="CPU time of a process each, in turns: of ours all beyond start-up, of theirs the engine alone",
         rounds=rounds,
         ratio="times ours again",
         figures=tuple(_figure(title, took, peers.get(title), medians) for title, took in medians.items()),
         left_out=tuple(left_out),
-        failed=f"{wrong} last best prices differ" if wrong else "",
+        failed="; ".join(f"{count} last best prices of {title} differ" for title, count in wrong.items() if count),
     )
 
 
