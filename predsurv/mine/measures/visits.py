@@ -24,6 +24,7 @@ _SUMS: Final[Mapping[str, Sequence[str]]] = {
 }
 """The measures of visits, and the sums that they have."""
 
+_STALE: Final = STALE_SECONDS * 10**9
 _NEGLIGIBLE: Final = 1e-12  # of a sum of squares: less is rounding
 _COUNTS: Final = frozenset({"updates", "aged", "late"})
 
@@ -83,7 +84,7 @@ def by_instrument(
     every = joined.group_by("code", maintain_order=True).agg(
         *(pl.col(name).sum() for names in _SUMS.values() for name in names if name != "stale_s"),
         (pl.col("stale_s") + pl.col("quiet_s")).sum().alias("stale_s"),
-        (pl.col("seconds") - STALE_SECONDS).clip(lower_bound=0.0).sum().alias("judged_s"),
+        pl.col("judged_s").sum(),
     )
     last = visits.filter(pl.col("changed") & (pl.col("end") > pl.col("quiet_from")))
     bucket = bucket_of((pl.col("end") - pl.col("quiet_from")) / NS_PER_S).alias("bucket")
@@ -102,15 +103,21 @@ def by_instrument(
 
 def _joined(visits: pl.DataFrame, measures: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Return the visits with all that was measured in each, 0 where nothing was."""
-    quiet = ((pl.col("end") - pl.col("quiet_from")) / NS_PER_S - STALE_SECONDS).clip(lower_bound=0.0)
     joined = visits.with_columns(
-        ((pl.col("end") - pl.col("start")) / NS_PER_S).alias("seconds"), quiet.alias("quiet_s")
+        ((pl.col("end") - pl.col("start")) / NS_PER_S).alias("seconds"),
+        _after_a_minute("start").alias("judged_s"),
+        _after_a_minute("quiet_from").alias("quiet_s"),
     )
     for name, sums in _SUMS.items():
         kinds = {each: pl.Int64() if each in _COUNTS else pl.Float64() for each in sums}
         nothing = pl.DataFrame(schema={"visit": pl.UInt32(), **kinds})
         joined = joined.join(measures.get(name, nothing).select("visit", *sums), on="visit", how="left")
     return joined.fill_null(0)
+
+
+def _after_a_minute(since: str) -> pl.Expr:
+    """Return the seconds after the first minute; in integers first, as 60e9 / 1e9 may be more than 60 in a column."""
+    return (pl.col("end") - pl.col(since) - _STALE).clip(lower_bound=0) / NS_PER_S
 
 
 def _trading(heard: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:

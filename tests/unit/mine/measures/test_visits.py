@@ -26,6 +26,11 @@ def test_one_visit_says_nothing_of_how_much_visits_differ() -> None:
     assert found["trades_per_hour"] == 18
 
 
+def test_a_visit_of_a_minute_says_nothing_of_what_is_stale() -> None:
+    found = mined(MinedTape((), ((0, 60 * S), (90 * S, 91 * S)), (), ()))
+    assert found["stale_share"] is None
+
+
 def test_visits_without_anything_to_divide_by_do_not_count() -> None:
     rows = tuple(BookRow(each * S, each != 800, *BOOK) for each in (0, 400, 800))
     visits = tuple((each * S, (each + 100) * S) for each in (0, 400, 800))
