@@ -146,6 +146,11 @@ static PyObject *replay_add_cursor(Replay *self, PyObject *given)
     Py_RETURN_NONE;
 }
 
+static int side_from(PyObject *text)
+{
+    return PyUnicode_CompareWithASCIIString(text, "ask") == 0 ? SIDE_ASK : SIDE_BID;
+}
+
 static int add_places(Instrument *instrument, PyObject *places)
 {
     Py_ssize_t count = PyList_GET_SIZE(places);
@@ -157,11 +162,12 @@ static int add_places(Instrument *instrument, PyObject *places)
         instrument->place_room = count;
     }
     for (instrument->place_count = 0; instrument->place_count < count; instrument->place_count++) {
-        int side, through;
+        PyObject *side;
+        int through;
         long long price;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(places, instrument->place_count), "iLi", &side, &price, &through))
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(places, instrument->place_count), "ULp", &side, &price, &through))
             return -1;
-        instrument->places[instrument->place_count] = (Place){price, side, through};
+        instrument->places[instrument->place_count] = (Place){price, side_from(side), through};
     }
     return 0;
 }
@@ -177,11 +183,11 @@ static int add_taken(Instrument *instrument, PyObject *taken)
         instrument->taken_room = count;
     }
     for (instrument->taken_count = 0; instrument->taken_count < count; instrument->taken_count++) {
-        int side;
+        PyObject *side;
         long long price, size;
-        if (!PyArg_ParseTuple(PyList_GET_ITEM(taken, instrument->taken_count), "iLL", &side, &price, &size))
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(taken, instrument->taken_count), "ULL", &side, &price, &size))
             return -1;
-        instrument->taken[instrument->taken_count] = (Taken){price, size, side};
+        instrument->taken[instrument->taken_count] = (Taken){price, size, side_from(side)};
     }
     return 0;
 }

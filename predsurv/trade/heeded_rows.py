@@ -4,9 +4,10 @@ Separate from ``trade.row_interest``, which tells what the rows are about: that 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.ids import InstrumentKey, Side
+from predsurv.core.num import Price
+from predsurv.engine.books.consumed import HeededPlace
 from predsurv.engine.engine import Engine
 from predsurv.engine.interest import BookFilter
 from predsurv.engine.strategy_calls import CalledStrategy
@@ -14,7 +15,6 @@ from predsurv.trade.pipeline import SkippingBroker
 
 LEAST, MOST = -(2**63), 2**63 - 1
 """Where there is no bound."""
-_SIDES: Final = {"bid": 0, "ask": 1}
 _ALL_TRADES, _WHOLE_BOOKS = 2, 4
 
 
@@ -28,8 +28,8 @@ class _Heeded:
 
     def __init__(self, number: int) -> None:
         self.number, self.heeded, self.engaged = number, 0, 0
-        self.places: list[tuple[int, int, int]] = []
-        self.taken: list[tuple[int, int, int]] = []
+        self.places: list[HeededPlace] = []
+        self.taken: list[tuple[Side, Price, int]] = []
         self.awaited: list[tuple[int, tuple[object, ...] | None]] = []
 
     def entry(self) -> tuple[object, ...]:
@@ -63,14 +63,13 @@ class HeededRows:
             for book in broker.heeded():
                 of = self._of(found, book.key)
                 of.heeded |= _WHOLE_BOOKS | _ALL_TRADES if book.trades else _WHOLE_BOOKS
-                for each in book.places:
-                    of.places.append((_SIDES[each.side], each.price, each.through))
+                of.places += book.places
         for key, consumed in self._engine.books.consumed_places().items():
             of = self._of(found, key)
             of.heeded |= _WHOLE_BOOKS
             for (side, price), size in consumed.items():
-                of.places.append((_SIDES[side], price, False))
-                of.taken.append((_SIDES[side], price, size))
+                of.places.append(HeededPlace(side, price))
+                of.taken.append((side, price, size))
 
     def _attend(self, found: dict[InstrumentKey, _Heeded]) -> int:
         """Add what strategies wait for in which books; return those that wait for nothing else, a bit for each."""

@@ -46,7 +46,7 @@ class _Released(NamedTuple):
     size: int
 
 
-class HeededPlace(Struct, frozen=True):
+class HeededPlace(NamedTuple):
     """Changes of the level at ``price``; with ``through`` of every level of its side, while one is at or beyond it."""
 
     side: Side
@@ -54,7 +54,7 @@ class HeededPlace(Struct, frozen=True):
     through: bool = False
 
 
-class HeededBook(Struct, frozen=True):
+class HeededBook(NamedTuple):
     """Of the book of ``key`` (a primary instrument) these places matter and every snapshot; ``trades``: these too."""
 
     key: InstrumentKey

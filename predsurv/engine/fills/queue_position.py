@@ -12,7 +12,7 @@ from msgspec import Struct, field
 from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Price, Size
 from predsurv.core.orders import PlaceOrder
-from predsurv.engine.books.consumed import TOLD_AFTER_MAX
+from predsurv.engine.books.consumed import TOLD_AFTER_MAX, HeededBook, HeededPlace
 
 QueueModel = Literal["pessimistic", "proportional", "optimistic"]
 """Who is ahead of us: all that was there, whatever was cancelled; what is left of it when cancels come from everywhere
@@ -72,6 +72,15 @@ class QueuePosition(Struct, kw_only=True, eq=False):
     displaceable: int = 0
     shrinkages: list[_Shrinkage] = field(default_factory=list)
     fills: list[tuple[int, int]] = field(default_factory=list)  # (venue time, size) of those of late
+    _heeded: HeededBook | None = None
+
+    def heeded(self) -> HeededBook:
+        """Return what matters to it while it rests: its level, the other side at its price and beyond, trades."""
+        if self._heeded is None:
+            opposite: Side = "ask" if self.side == "bid" else "bid"
+            places = HeededPlace(self.side, self.price), HeededPlace(opposite, self.price, through=True)
+            self._heeded = HeededBook(self.key, places, trades=True)
+        return self._heeded
 
     def join(self, level_size: int, *, displaced: int = 0, own_ahead: int = 0, ts: int = 0) -> None:
         """Take the last place of a level at ``ts`` (ns UTC): on arrival, and again after a gap.

@@ -23,7 +23,7 @@ from predsurv.core.events import (
     Trade,
     VenuePhase,
 )
-from predsurv.core.ids import ClientOrderId, Side
+from predsurv.core.ids import ClientOrderId
 from predsurv.core.num import Size
 from predsurv.core.orders import Approved, Order, order_of
 from predsurv.engine.books.consumed import ConsumedLiquidity, HeededBook, HeededPlace
@@ -109,9 +109,7 @@ class FillSimulator:
             for key, side, price in self._resting.impact.displaced.best():
                 yield HeededBook(key, (HeededPlace("ask" if side == "bid" else "bid", price, through=True),))
         for order in self._resting.all():
-            opposite: Side = "ask" if order.side == "bid" else "bid"
-            level, beyond = HeededPlace(order.side, order.price), HeededPlace(opposite, order.price, through=True)
-            yield HeededBook(order.key, (level, beyond), trades=True)
+            yield order.heeded()
 
     @property
     def displaced_version(self) -> int:
