@@ -3,16 +3,20 @@
 import json
 from collections.abc import Callable
 from fractions import Fraction
+from typing import cast
 
 import msgspec
 from msgspec import Struct
 
 from benchmarks.frames import Load, generate
-from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
+from predsurv.collect.recording.recorder import Recorder, RecordingPolicy
+from predsurv.core.events import MarketEvent
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
-from predsurv.state.book import Book
+from predsurv.core.level_changes import PackedEvent, PackedRecord
+from predsurv.core.num import MICROS
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.fast_decoder import BEST, ChangeReaders
+from predsurv.venues.polymarket.shared_state import PolymarketSharedState
 
 VENUE = VenueName("polymarket")
 Tops = dict[str, tuple[int | None, int | None]]
@@ -66,10 +70,14 @@ READ_FRAMES = 64
 """Frames that one read of the socket brings under load: 64 KiB hold a hundred of these."""
 
 
-class Pipeline:
-    """What the recorder does with a frame up to the row: decode, fold into the book, hand on the row.
+POLICY = RecordingPolicy(snapshot_interval=1 << 60, heartbeat_interval=1 << 60)
+"""No rows of best levels after the first of each book."""
 
-    ``flush`` gets the rows of each read, as the log does; without one they are let go. All frames of
+
+class Pipeline:
+    """The recorder from a frame to the records of books, changes and trades: decode, fold, hand on.
+
+    ``flush`` gets the records of each read, as the log does; without one they are let go. All frames of
     a read carry the time of the first. Hashes are not verified, as when there is no time for it: what
     those cost is measured apart (``benchmarks.hash_checks``).
     """
@@ -77,7 +85,7 @@ class Pipeline:
     def __init__(
         self,
         load: Load,
-        flush: Callable[[list[MarketEvent]], object] = len,
+        flush: Callable[[list[PackedRecord]], object] = len,
         read_frames: int = READ_FRAMES,
         readers: ChangeReaders = BEST,
     ) -> None:
@@ -87,30 +95,29 @@ class Pipeline:
         self.frames = load.frames
         self.arrivals = load.arrivals
         self.keys = [InstrumentKey(VENUE, MarketId(m), InstrumentId(a)) for m, a in load.tokens]
-        self.books: dict[InstrumentKey, Book] = {}
+        self.recorder = Recorder(POLICY)
 
     def run(self) -> None:
         """Process every frame from an empty state."""
-        codec = PolymarketCodec(epoch=1, readers=self.readers)
+        shared = PolymarketSharedState()
+        shared.pack()  # as the collector has it
+        codec = PolymarketCodec(1, shared, readers=self.readers)
         codec.requests(frozenset(self.keys), frozenset())
         codec.verifier.venue_books.suspend()
         codec.audit(0, 0, [])
-        self.books = books = {key: Book(key) for key in self.keys}
+        self.recorder = recorder = Recorder(POLICY)
+        recorder.advance(self.arrivals[0])
+        recorder.want(dict.fromkeys(self.keys, MICROS), dict.fromkeys(self.keys))
         for start in range(0, len(self.frames), self.read_frames):
             events: list[MarketEvent] = []
             codec.decode(self.frames[start : start + self.read_frames], self.arrivals[start], events)
-            for event in events:
-                if type(event) is BookDelta:
-                    books[event.key].change(event)
-                elif type(event) is BookSnapshot:
-                    books[event.key].apply(event)
-            self.flush(events)
+            self.flush(recorder.apply(cast("list[PackedEvent]", events)))
 
     def tops(self) -> Tops:
         """Return the final best prices of every token."""
         found: Tops = {}
-        for key, book in self.books.items():
-            bid, ask = book.best_bid(), book.best_ask()
+        for key, instrument in self.recorder.instruments.items():
+            bid, ask = instrument.book.best_bid(), instrument.book.best_ask()
             found[key.instrument_id] = (bid and bid[0], ask and ask[0])
         return found
 

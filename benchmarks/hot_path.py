@@ -12,7 +12,8 @@ from benchmarks.decode import Pipeline, Tops, bare, prepare
 from benchmarks.figures import Comparison, Figure, Goal, rate
 from benchmarks.frames import Load, generate
 from benchmarks.seal import seal_records
-from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent, Trade
+from predsurv.core.events import BookDelta, BookSnapshot, Trade
+from predsurv.core.level_changes import PackedRecord, each_record
 from predsurv.venues.polymarket.fast_decoder import COMPILED, PYTHON, ChangeReaders
 
 FRAMES = 300_000
@@ -88,9 +89,9 @@ def against_peer(frames: int) -> Comparison:
 
 def sealed_rows(load: Load) -> Comparison:
     """Measure what logging and sealing those rows costs, and the bytes that a row takes on disk."""
-    kept: list[MarketEvent] = []
+    kept: list[PackedRecord] = []
     Pipeline(load, kept.extend, read_frames=1).run()
-    sealed = seal_records([event for event in kept if isinstance(event, BookSnapshot | BookDelta | Trade)])
+    sealed = seal_records([event for event in each_record(kept) if isinstance(event, BookSnapshot | BookDelta | Trade)])
     found = [Figure(what="log → sealed Parquet", value=sealed.rows_per_s, unit="rows/s")]
     for dataset, size in sealed.bytes_per_row.items():
         goal = Goal("≤", DELTA_BYTES, "value") if dataset == "deltas" else None

@@ -9,6 +9,7 @@ from predsurv.engine.fills.told_trades import PythonToldTrades
 from predsurv.state import book
 from predsurv.state.ladder import PythonLadder
 from predsurv.store.wal.columns_codec import Columns
+from predsurv.venues.kalshi.books import MarketBook
 from predsurv.venues.polymarket.fast_decoder import Pending, PlainBook
 
 Buffer: TypeAlias = bytes | memoryview
@@ -84,6 +85,10 @@ def mine_outcomes(
     fees: tuple[Buffer, ...],
     /,
 ) -> tuple[bytes, ...] | None: ...
+
+class NativeDeltaReader:
+    def __init__(self, books: dict[str, MarketBook], last: dict[int, int], epoch: int, packed: bool, /) -> None: ...
+    def read(self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], /) -> int: ...
 
 class NativeChangeReader:
     def __init__(self, live: dict[str, InstrumentKey], epoch: int, packed: bool, /) -> None: ...

@@ -66,14 +66,12 @@ static PyObject *number_or_none(int64_t value)
     return value == ABSENT ? Py_NewRef(Py_None) : PyLong_FromLongLong(value);
 }
 
-/* A change as an event. NULL with an exception. */
-static PyObject *delta_of(const LevelChanges *self, const LevelChange *row)
+PyObject *level_change_event(PyObject *ts_recv, PyObject *epoch, const LevelChange *row)
 {
     PyObject *ts_venue = number_or_none(row->ts_venue), *seq = number_or_none(row->seq), *delta = NULL;
     PyObject *price = PyLong_FromLongLong(row->price), *size = PyLong_FromLongLong(row->size);
     if (ts_venue != NULL && seq != NULL && price != NULL && size != NULL) {
-        PyObject *given[] = {row->key, self->ts_recv, ts_venue, self->epoch, seq, row->ask ? ask_text : bid_text,
-                             price, size};
+        PyObject *given[] = {row->key, ts_recv, ts_venue, epoch, seq, row->ask ? ask_text : bid_text, price, size};
         delta = PyObject_Vectorcall((PyObject *)delta_type, given, 8, NULL);
     }
     Py_XDECREF(ts_venue);
@@ -87,7 +85,7 @@ static PyObject *changes_iter(LevelChanges *self)
 {
     PyObject *deltas = PyList_New(self->count);
     for (Py_ssize_t i = 0; deltas != NULL && i < self->count; i++) {
-        PyObject *delta = delta_of(self, &self->rows[i]);
+        PyObject *delta = level_change_event(self->ts_recv, self->epoch, &self->rows[i]);
         if (delta == NULL)
             Py_CLEAR(deltas);
         else

@@ -25,6 +25,9 @@ extern PyTypeObject level_changes_type;
 /* New changes without any yet. NULL with an exception. */
 LevelChanges *level_changes_new(PyObject *ts_recv, PyObject *epoch, Py_ssize_t room);
 
+/* A change as an event. NULL with an exception. */
+PyObject *level_change_event(PyObject *ts_recv, PyObject *epoch, const LevelChange *row);
+
 /* Those from `start` up to `end` as an object of their own. NULL with an exception. */
 LevelChanges *level_changes_slice(const LevelChanges *self, Py_ssize_t start, Py_ssize_t end);
 

@@ -35,4 +35,7 @@ int polymarket_prepare(void);
 extern PyMethodDef polymarket_functions[];
 extern PyTypeObject polymarket_reader_type;
 
+/* Kalshi's frames; prepares itself when first made. */
+extern PyTypeObject kalshi_reader_type;
+
 #endif

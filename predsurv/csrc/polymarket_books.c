@@ -1,6 +1,6 @@
-/* Polymarket's whole books, read without the texts in between; see polymarket_text.h. */
+/* Polymarket's whole books, read without the texts in between; see wire_text.h. */
 
-#include "polymarket_text.h"
+#include "wire_text.h"
 
 #define LEVELS_MAX 10000 /* of one side */
 

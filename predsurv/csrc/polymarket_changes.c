@@ -9,8 +9,6 @@
 #include "polymarket_scan.h"
 #include "runs.h"
 
-#define EARLIEST 1420070400000LL
-#define LATEST 4102444800000LL
 #define TOKENS 8192    /* remembered texts */
 #define TOKEN_BITS 13  /* 2 ** 13 = TOKENS */
 #define TOKEN_MAX 256  /* of a remembered text; others are not worth it */
@@ -22,8 +20,7 @@ static PyObject *delta_type, *bid_text, *ask_text;
 static PyObject *tokens[TOKENS];
 static PyObject *prices[MICROS / GRID + 1];
 
-/* The text of a token as a new reference, the same object as last time where it is still remembered. */
-static PyObject *token_text(Text token)
+PyObject *remembered_text(Text token)
 {
     uint64_t mixed = (uint64_t)token.size;
     if (token.size > TOKEN_MAX)
@@ -51,7 +48,7 @@ PyObject *price_of(int64_t value)
 }
 
 /* The venue's time in ns UTC; ABSENT when it is not plausible. */
-static int64_t venue_time(int64_t stamp) { return stamp > EARLIEST && stamp < LATEST ? stamp * MICROS : ABSENT; }
+static int64_t venue_time(int64_t stamp) { return is_plausible(stamp) ? stamp * MICROS : ABSENT; }
 
 typedef struct {
     PyObject_HEAD
@@ -107,7 +104,7 @@ static int add_changes(Reader *self, Reading *to, const Changes *message)
     int failed = 0;
     for (int i = 0; i < message->count && !failed; i++) {
         const Entry *entry = &message->entries[i];
-        PyObject *text = token_text(entry->token);
+        PyObject *text = remembered_text(entry->token);
         PyObject *key = text == NULL ? NULL : PyDict_GetItemWithError(self->live, text);
         Py_XDECREF(text);
         if (key == NULL)

@@ -1,4 +1,4 @@
-/* Reads Polymarket's price changes; see polymarket_text.h for what is taken.
+/* Reads Polymarket's price changes; see wire_text.h for what is taken.
 
    Nearly every message has its fields in the same order with nothing in between. `quick_entry` and `quick_tail` take
    that form by comparing whole stretches of text; `take_entry` and `take_fields` take any order, and spaces. Whatever

@@ -3,7 +3,7 @@
 #ifndef PREDSURV_POLYMARKET_SCAN_H
 #define PREDSURV_POLYMARKET_SCAN_H
 
-#include "polymarket_text.h"
+#include "wire_text.h"
 
 #define ENTRIES_MAX 64 /* changes of one message; it has two */
 

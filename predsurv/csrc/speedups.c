@@ -27,6 +27,7 @@ static int add_parts(PyObject *module)
         || PyModule_AddObjectRef(module, "NativeLadder", (PyObject *)&ladder_type) < 0
         || PyModule_AddObjectRef(module, "NativeBookCore", (PyObject *)&book_type) < 0
         || PyModule_AddObjectRef(module, "NativeLevelChanges", (PyObject *)&level_changes_type) < 0
+        || PyModule_AddObjectRef(module, "NativeDeltaReader", (PyObject *)&kalshi_reader_type) < 0
         || PyModule_AddObjectRef(module, "NativeRows", (PyObject *)&rows_type) < 0
         || PyModule_AddObjectRef(module, "NativeToldTrades", (PyObject *)&told_trades_type) < 0
         || PyModule_AddObjectRef(module, "NativeReplay", (PyObject *)&replay_type) < 0
@@ -41,7 +42,7 @@ static struct PyModuleDef definition = {
 PyMODINIT_FUNC PyInit__speedups(void)
 {
     if (!edition_matches() || state_prepare() < 0 || level_changes_prepare() < 0 || columns_prepare() < 0
-        || polymarket_prepare() < 0 || PyType_Ready(&rows_type) < 0 || PyType_Ready(&told_trades_type) < 0
+        || polymarket_prepare() < 0 || PyType_Ready(&kalshi_reader_type) < 0 || PyType_Ready(&rows_type) < 0 || PyType_Ready(&told_trades_type) < 0
         || PyType_Ready(&replay_type) < 0)
         return NULL;
     PyObject *module = PyModule_Create(&definition);

@@ -6,9 +6,10 @@ have been about any of them.
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 from weakref import WeakSet
 
+from predsurv.core import native
 from predsurv.core.errors import WireError
 from predsurv.core.events import BookDelta, Dropped, GapReason, MarketEvent, Quote, Unknown
 from predsurv.core.ids import InstrumentKey, Side
@@ -22,6 +23,9 @@ from predsurv.venues.kalshi.public_trades import trade_events
 from predsurv.venues.kalshi.series_terms import EventDirectory
 from predsurv.venues.kalshi.subscriptions import BOOKS, LIFECYCLE, TRADES, KalshiSubscriptions, SequenceTracker
 from predsurv.venues.parsing import DETAIL_CHARS_MAX, EARLIEST_MS, LATEST_MS, Stamp, malformed, venue_time
+
+if TYPE_CHECKING:
+    from predsurv._speedups import NativeDeltaReader
 
 SEARCHED_BYTES_MAX: Final = 1 << 16
 """A malformed message up to this long is searched for the tickers it names."""
@@ -61,7 +65,8 @@ class _Sequenced(Protocol):
 class KalshiSharedState:
     """What all connections of a feed share.
 
-    ``capacity``: how many instruments a connection carries as far as the venue has said, None before.
+    ``capacity``: how many instruments a connection carries as far as the venue has said, None before. ``packed``:
+    connections that are opened from now on put level changes together, where there is a compiled module.
     """
 
     def __init__(self, directory: EventDirectory | None = None) -> None:
@@ -69,7 +74,12 @@ class KalshiSharedState:
         self.lifecycle = LifecycleReader(directory)
         self.capacity: int | None = None
         self.book_sets: WeakSet[BookSet] = WeakSet()
+        self.packed = False
         self._accepted_max = 0
+
+    def pack(self) -> None:
+        """Let connections that are opened from now on put level changes together."""
+        self.packed = True
 
     def unsettled_tickers(self) -> set[str]:
         """Return the tickers whose settlement may have been missed: without a valid book, or with an unknown payout."""
@@ -97,8 +107,9 @@ class KalshiSharedState:
 class KalshiCodec:
     """One connection; see ``predsurv.venues.streaming.codec.Codec``.
 
-    A frame passes three steps: it is parsed (``wire.read_frame``), its sequence number is checked
-    (``_check_sequence``), and it is applied (``_apply_delta``, the most frequent kind, or ``_apply``).
+    The compiled reader, where there is one (``csrc/kalshi_deltas.c``), takes usual changes, up to the first frame that
+    is none. That one, and every frame without it, passes three steps: it is parsed (``wire.read_frame``), its sequence
+    number is checked (``_check_sequence``), and it is applied (``_apply_delta`` or ``_apply``).
     """
 
     def __init__(self, epoch: int, shared: KalshiSharedState | None = None) -> None:
@@ -114,6 +125,9 @@ class KalshiCodec:
         self._subscriptions = KalshiSubscriptions()
         self._sequences = SequenceTracker()
         self._last = self._sequences.last
+        self._reader: NativeDeltaReader | None = None
+        if native.speedups is not None:
+            self._reader = native.speedups.NativeDeltaReader(self._books, self._last, epoch, shared.packed)
 
     def requests(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey]) -> Sequence[bytes]:
         """Return subscriptions, updates and snapshot requests, as needed."""
@@ -136,6 +150,19 @@ class KalshiCodec:
 
     def decode(self, frames: Sequence[bytes], ts_recv: int, out: list[MarketEvent]) -> bool:
         """Append the events of ``frames``; see the protocol."""
+        if self._reader is None:
+            return self._decode_each(frames, ts_recv, out)
+        frames = frames if isinstance(frames, list) else list(frames)
+        at, data, read = 0, False, self._reader.read
+        while True:
+            start, at = at, read(frames, at, ts_recv, out)
+            data |= at > start
+            if at == len(frames):
+                return data
+            data |= self._decode_each(frames[at : at + 1], ts_recv, out)
+            at += 1
+
+    def _decode_each(self, frames: Sequence[bytes], ts_recv: int, out: list[MarketEvent]) -> bool:
         data = False
         for frame in frames:
             try:
@@ -144,7 +171,7 @@ class KalshiCodec:
                 data, envelope = True, _read_envelope(frame)
                 if envelope is not None:
                     self._check_sequence(envelope, ts_recv, out)
-                self._report(frame, envelope, error, ts_recv, out)
+                _report(frame, error, self._book_set, Stamp(ts_recv, self._epoch), out)
                 continue
             if type(message) is not wire.DeltaMessage:
                 data |= self._receive(message, frame, ts_recv, out)
@@ -159,7 +186,7 @@ class KalshiCodec:
                 self._apply_delta(message, ts_recv, out)
             except _UNREADABLE as error:
                 del out[start:]
-                self._report(frame, _read_envelope(frame), error, ts_recv, out)
+                _report(frame, error, self._book_set, Stamp(ts_recv, self._epoch), out)
         return data
 
     def _receive(self, message: wire.Message, frame: bytes, ts_recv: int, out: list[MarketEvent]) -> bool:
@@ -171,7 +198,7 @@ class KalshiCodec:
             return self._apply(message, ts_recv, out)
         except _UNREADABLE as error:
             del out[start:]
-            self._report(frame, _read_envelope(frame), error, ts_recv, out)
+            _report(frame, error, self._book_set, Stamp(ts_recv, self._epoch), out)
             return True
 
     def _check_sequence(self, message: _Sequenced, ts_recv: int, out: list[MarketEvent]) -> bool:
@@ -268,24 +295,25 @@ class KalshiCodec:
                 room = _subscribed_count(subscriptions, self._books) or len(command.tickers) // 2
                 self._shared.record_refused(room)
 
-    def _report(
-        self, frame: bytes, envelope: wire.Envelope | None, error: Exception, ts_recv: int, out: list[MarketEvent]
-    ) -> None:
-        """Report a frame of an unknown kind or one that is malformed; invalidate the books it may have been about."""
-        if envelope is not None and envelope.type not in wire.KINDS:
-            out.append(Unknown(VENUE, ts_recv, sanitise(envelope.type, DETAIL_CHARS_MAX)))
-            return
-        out.append(malformed(VENUE, frame, error, ts_recv))
-        if envelope is None or envelope.type in _ABOUT_BOOKS:
-            books = [*self._books.values()] if envelope is None else _named_books(frame, self._books.values())
-            self._book_set.invalidate(books, "decode_error", Stamp(ts_recv, self._epoch), out)
-
 
 def _read_envelope(frame: bytes) -> wire.Envelope | None:
     try:
         return wire.read_envelope(frame)
     except (ValueError, RecursionError):
         return None
+
+
+def _report(frame: bytes, error: Exception, book_set: BookSet, stamp: Stamp, out: list[MarketEvent]) -> None:
+    """Report a frame of an unknown kind or one that is malformed; invalidate the books it may have been about."""
+    envelope = _read_envelope(frame)
+    if envelope is not None and envelope.type not in wire.KINDS:
+        out.append(Unknown(VENUE, stamp.ts_recv, sanitise(envelope.type, DETAIL_CHARS_MAX)))
+        return
+    out.append(malformed(VENUE, frame, error, stamp.ts_recv))
+    if envelope is None or envelope.type in _ABOUT_BOOKS:
+        wanted = book_set.by_ticker.values()
+        books = [*wanted] if envelope is None else _named_books(frame, wanted)
+        book_set.invalidate(books, "decode_error", stamp, out)
 
 
 def _subscribed_count(subscriptions: KalshiSubscriptions, books: Mapping[str, MarketBook]) -> int:

@@ -118,6 +118,7 @@ class KalshiVenue:
             instruments_per_connection=self._config.collector.instruments_per_connection,
             headers=lambda: signer.headers("GET", url),
             capacity=lambda: shared.capacity,
+            pack=shared.pack,
             background=lambda queue: run_together(jobs, queue),
             policy=self._policy,
             samples=self._samples,

@@ -1,10 +1,10 @@
-/* What both readers of the wire's text share: taking texts, numbers and times out of a frame.
+/* What readers of the wire's text share: taking texts, numbers and times out of a frame.
 
    A message is taken only in its present form: ASCII JSON whose values are texts without escapes, with no other white
    space than spaces. No byte is read before it is known to be inside of the frame. */
 
-#ifndef PREDSURV_POLYMARKET_TEXT_H
-#define PREDSURV_POLYMARKET_TEXT_H
+#ifndef PREDSURV_WIRE_TEXT_H
+#define PREDSURV_WIRE_TEXT_H
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -15,6 +15,8 @@
 #define MICROS 1000000LL
 #define DIGITS_MAX 12    /* before the point of a size */
 #define STAMP_DIGITS 13  /* ms since 1970 */
+#define EARLIEST 1420070400000LL /* a plausible time of a venue, ms; see venues/parsing.py */
+#define LATEST 4102444800000LL
 
 typedef struct { const char *at; Py_ssize_t size; } Text;
 
@@ -25,6 +27,9 @@ typedef struct { const char *at; Py_ssize_t size; } Text;
 
 /* A price as an int, a new reference; the same object for the same price on the venue's usual grid. */
 PyObject *price_of(int64_t value);
+
+/* The text of an id as a new reference, the same object as last time where it is still remembered. */
+PyObject *remembered_text(Text text);
 
 /* A whole book: (token, bids, asks, ms) with levels best first, or None when it is not in its present form. */
 PyObject *read_book(PyObject *module, PyObject *frame);
@@ -151,6 +156,9 @@ static inline int64_t stamp_of(Text text)
     }
     return value;
 }
+
+/* Whether this can be a time of a venue, in ms. */
+static inline int is_plausible(int64_t ms) { return ms > EARLIEST && ms < LATEST; }
 
 static inline int is_price(int64_t value) { return value > 0 && value < MICROS; }
 
