@@ -85,6 +85,7 @@ def test_a_date_without_a_zone_needs_one() -> None:
     assert parsing.parse_date("2026-12-31") is None
     assert parsing.parse_date("2026-12-31T00:00:00." + "0" * 90 + "Z") == 1_798_675_200_000_000_000
     assert parsing.parse_date("1970-01-01T00:00:00Z") == 0
+    assert [parsing.parse_date(text) for text in (None, "", "soon", "0001-01-01T00:00:00+14:00")] == [None] * 4
 
 
 def test_a_malformed_payload_is_reported_by_its_digest_and_a_printable_reason() -> None:
