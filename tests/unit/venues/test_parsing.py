@@ -18,7 +18,7 @@ from predsurv.venues import parsing
 from predsurv.venues.polymarket import fast_decoder
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 
-NATIVE = Path(native.__file__).parents[1] / "csrc" / "polymarket_changes.c"
+NATIVE = Path(native.__file__).parents[1] / "csrc" / "wire_text.h"
 BOUNDS = (parsing.EARLIEST_MS, parsing.LATEST_MS)
 
 
