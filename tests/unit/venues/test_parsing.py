@@ -23,7 +23,7 @@ BOUNDS = (parsing.EARLIEST_MS, parsing.LATEST_MS)
 
 
 def test_the_c_source_has_the_same_time_bounds() -> None:
-    defined = dict(re.findall(r"^#define (EARLIEST|LATEST) (\d+)LL$", NATIVE.read_text(), re.MULTILINE))
+    defined = dict(re.findall(r"^#define (EARLIEST|LATEST) (\d+)LL\b", NATIVE.read_text(), re.MULTILINE))
     assert defined == {"EARLIEST": str(parsing.EARLIEST_MS), "LATEST": str(parsing.LATEST_MS)}
 
 
