@@ -40,7 +40,7 @@ from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import MarketQuery
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.trade.assembly import LiveSource, open_live
+from predsurv.trade.assembly import FundedAccount, LiveSource, open_live
 from predsurv.trade.session import TradingSession
 from predsurv.venues.execution.gateway import ExecutionGateway, PreparedOrder
 from predsurv.venues.polymarket.venue import PolymarketVenue
@@ -173,7 +173,8 @@ async def _session(config: Config, watch: _Watch) -> AsyncIterator[TradingSessio
     venue = PolymarketVenue(config, clock, system_random)
     account = await open_account("polymarket", config, clock)
     state = await account.reader.account(clock.now(), ())
-    session = open_live(config, venue, LiveSource(account, state.cash, clock, system_random), lambda _: watch)
+    source = LiveSource({venue.name: FundedAccount(account, state.cash)}, clock, system_random)
+    session = open_live(config, [venue], source, lambda _: watch)
     watch.attach(session, account.gateway)
     try:
         yield session

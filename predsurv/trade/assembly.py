@@ -7,10 +7,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from predsurv.config import Config
-from predsurv.config.hosts import is_loopback
 from predsurv.core.ids import VenueName
 from predsurv.core.num import Money
 from predsurv.core.reconciliation import PositionCorrected
@@ -29,6 +27,7 @@ from predsurv.trade.engine_parts import configured_strategies, mappings_of
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.journal import MOCK_MODE, AccountCorrected, OrderJournal
 from predsurv.trade.journal_path import journal_path
+from predsurv.trade.live.account_names import live_mode, shadow_mode
 from predsurv.trade.live.live_account import LiveAccount
 from predsurv.trade.live.shadow_broker import ShadowBroker
 from predsurv.trade.live.shadow_opening import ShadowStart
@@ -50,8 +49,6 @@ _LOG: Final = logging.getLogger(__name__)
 SHADOW_NOTE: Final = "SHADOW run: every order was made, signed and checked, none was sent; fills are simulated"
 
 _MOCK: Final = VenueName("mock")
-_LIVE: Final = "live-"
-_SHADOW: Final = "shadow-"
 
 Observe = Callable[[Engine], RunObserver]
 """Makes the observer of a run around its engine."""
@@ -74,11 +71,17 @@ def open_paper(
     return _open_on_feeds(config, venues, clock, observe, _FeedRun(name, name, requested))
 
 
-class LiveSource(NamedTuple):
-    """The account that a live run trades with, the cash that it had just now (micros), time and randomness."""
+class FundedAccount(NamedTuple):
+    """An account at a venue, and the cash that it had just now (micros)."""
 
     account: VenueAccount
     cash: Money
+
+
+class LiveSource(NamedTuple):
+    """The accounts that a live run trades with, one at each venue, time and randomness."""
+
+    accounts: Mapping[VenueName, FundedAccount]
     clock: Clock
     rand: Callable[[], float]
 
@@ -92,28 +95,33 @@ class ShadowSource(NamedTuple):
 
 
 def open_live(
-    config: Config, venue: Venue, source: LiveSource, observe: Observe, requested: int | None = None
+    config: Config, venues: Sequence[Venue], source: LiveSource, observe: Observe, requested: int | None = None
 ) -> TradingSession:
-    """Return a run that really orders at ``venue``.
+    """Return a run that really orders at ``venues``.
 
-    Nothing is placed before the account has been compared with the journal's. Raises ConfigError for a venue that was
+    Nothing is placed before each account has been compared with the journal's. Raises ConfigError for a venue that was
     never scanned.
     """
     clock = source.clock
 
     def execute(engine: Engine, _: Mapping[VenueName, PaperBroker]) -> LiveParts:
-        broker = LiveBroker(
-            source.account,
-            lambda key: engine.cache.market(key.venue, key.market_id),
-            clock,
-            lambda reason: _halt(config.data_dir, clock.now(), reason),
-        )
-        return LiveParts({venue.name: broker}, (LiveAccount(broker, engine.account, clock, source.rand),))
+        brokers = {
+            venue: LiveBroker(
+                each.account,
+                lambda key: engine.cache.market(key.venue, key.market_id),
+                clock,
+                lambda reason: _halt(config.data_dir, clock.now(), reason),
+            )
+            for venue, each in source.accounts.items()
+        }
+        services = [LiveAccount(each, engine.account, clock, source.rand) for each in brokers.values()]
+        return LiveParts(brokers, tuple(services))
 
-    accounts = RunAccounts({venue.name: source.cash}, execute)
+    names = [venue.name for venue in venues]
+    accounts = RunAccounts({name: source.accounts[name].cash for name in names}, execute)
     # An id is never used twice at a venue, whichever journal it is from.
-    run = _FeedRun(live_mode(config, venue.name), f"live-{clock.now() // 1_000_000:x}", requested, accounts)
-    return _open_on_feeds(config, [venue], clock, observe, run)
+    run = _FeedRun(live_mode(config, *names), f"live-{clock.now() // 1_000_000:x}", requested, accounts)
+    return _open_on_feeds(config, venues, clock, observe, run)
 
 
 def open_shadow(
@@ -141,27 +149,6 @@ def open_shadow(
     accounts = RunAccounts({venue.name: source.start.cash}, execute, is_real=False)
     run = _FeedRun(name, name, requested, accounts, source.start.held)
     return _open_on_feeds(config, [venue], source.clock, observe, run)
-
-
-def shadow_mode(config: Config, venue: VenueName) -> str:
-    """Return the mode of runs that send nothing of what they make for the account of ``live_mode``."""
-    return live_mode(config, venue).replace(_LIVE, _SHADOW, 1)
-
-
-def is_live(mode: str) -> bool:
-    """Return whether runs of a mode really order."""
-    return mode.startswith(_LIVE)
-
-
-def is_shadow(mode: str) -> bool:
-    """Return whether runs of a mode make orders for a real account and send none."""
-    return mode.startswith(_SHADOW)
-
-
-def live_mode(config: Config, venue: VenueName) -> str:
-    """Return the name of the account at a venue: one of a simulator on this machine is kept apart."""
-    places = config.venues.polymarket.clob_url if venue == "polymarket" else config.venues.kalshi.rest_url
-    return f"{_LIVE}{venue}{'-local' if is_loopback(urlsplit(places).hostname or '') else ''}"
 
 
 def _halt(data_dir: Path, now: int, reason: str) -> None:

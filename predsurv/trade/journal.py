@@ -4,7 +4,6 @@ An order is on disk before its request leaves, and a damaged journal is refused,
 entry is money.
 """
 
-import fcntl
 import os
 import sqlite3
 from collections import deque
@@ -16,7 +15,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct, field
 
-from predsurv.core.errors import IntegrityError, SafetyError, TransientError, disk_refused
+from predsurv.core.errors import IntegrityError, TransientError, disk_refused
 from predsurv.core.events import (
     AccountEvent,
     Fill,
@@ -35,6 +34,7 @@ from predsurv.engine.risk.gate import GateDecision
 from predsurv.engine.risk.state import MINUTE
 from predsurv.engine.step import EngineNote
 from predsurv.store.files import sync_dir
+from predsurv.trade.journal_lock import lock
 
 VERSION: Final = 1
 _PRIMARY: Final = 0xFF  # of an extended error code of SQLite
@@ -146,7 +146,7 @@ class OrderJournal:
         self._path = path
         self._pending: list[Entry] = []
         self._seq = self._chain = 0
-        self._lock = None if readonly else _lock(path)
+        self._lock = None if readonly else lock(path)
         if not readonly and (fresh or not path.exists()):
             _create(path)
         try:
@@ -345,17 +345,6 @@ def restore(entries: Iterable[Entry]) -> RestoredState:
     for entry in entries:
         state.apply(entry)
     return state
-
-
-def _lock(path: Path) -> int:
-    """Return the descriptor of the journal's lock, held until it is closed; raises SafetyError when it is taken."""
-    fd = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise SafetyError(f"another trader is using {path}; stop it first, two would not know each other") from None
-    return fd
 
 
 def _create(path: Path) -> None:

@@ -15,7 +15,6 @@ from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.engine.risk.execution_rules import VenueRules
 from predsurv.store.universe import iso_time
-from predsurv.trade.assembly import is_live, is_shadow
 from predsurv.trade.engine_parts import cache_of, configured_strategies, open_engine
 from predsurv.trade.journal import (
     Entry,
@@ -29,6 +28,7 @@ from predsurv.trade.journal import (
 )
 from predsurv.trade.journal_path import journal_path
 from predsurv.trade.journal_times import entry_time
+from predsurv.trade.live.account_names import is_live, is_shadow
 from predsurv.trade.pipeline import EventPipeline, RunComponents
 from predsurv.trade.recorded_broker import RecordedBroker
 from predsurv.trade.replay import EventClock

@@ -26,10 +26,11 @@ async def equals_the_venues(world: LiveWorld, session: TradingSession) -> bool:
     return True
 
 
+@pytest.mark.parametrize("v2_every", [0, 1], ids=["exchange V2", "exchange V3"])
 async def test_a_strategys_order_becomes_a_position_that_the_venue_has_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    v2_every: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with live_world(tmp_path) as world:
+    async with live_world(tmp_path, v2_every=v2_every) as world:
         buyer = OneBuyer()
         session = await world.trade(buyer, monkeypatch, lambda _: has(buyer.heard, FillConfirmed))
         kinds = [type(each) for each in buyer.heard]

@@ -11,13 +11,16 @@ import pytest
 from predsurv.cli.app import main
 from predsurv.config import load
 from predsurv.core.ids import VenueName
+from predsurv.core.num import Money, Size
+from predsurv.core.reconciliation import PositionCorrected
 from predsurv.net.clock import SystemClock
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.trade.assembly import live_mode
 from predsurv.trade.halt_flag import halt_flag
-from predsurv.trade.journal import OrderJournal
+from predsurv.trade.journal import AccountCorrected, OrderJournal, RunStarted
 from predsurv.trade.journal_path import journal_path
+from predsurv.trade.live.account_names import live_mode
+from predsurv.venues.account_reports import NOBODY
 from tests.kit.served_fakes import BackgroundLoop, background_loop
 from tests.kit.trading_samples import market
 from tests.kit.watched_venues import WatchedVenue, watched
@@ -127,6 +130,21 @@ def in_use(scene: Scene) -> None:
     scene.patch.setattr("tests.integration.test_live_refusals._OPEN", OrderJournal(path))
 
 
+def shares_elsewhere(scene: Scene) -> None:
+    """Have a share at the venue, bought by a run that traded on the other one, too."""
+    config = load(None, flags={"data_dir": str(scene.data)}, environ=os.environ, root=scene.folder).config
+    venue = VenueName(scene.venue.name)
+    with UniverseWriter(scene.data, venue, SystemClock().now()) as writer:
+        writer.write(market("m", venue=venue))
+        writer.commit()
+    path = journal_path(scene.data, live_mode(config, VenueName("kalshi"), VenueName("polymarket")))
+    make_dirs(path.parent, PRIVATE_DIR)
+    journal, key = OrderJournal(path), market("m", venue=venue).key(0)
+    journal.append(RunStarted(1, path.stem, "r", (), ((venue, Money(1)),)))
+    journal.append(AccountCorrected(PositionCorrected(key, 2, NOBODY, Size(1), Money(1), "the venue says so")))
+    journal.close()
+
+
 _OPEN: OrderJournal | None = None
 
 REFUSALS: Final = (
@@ -169,13 +187,22 @@ REFUSALS: Final = (
     ),
     Refusal("with --mock", lambda _: None, "mock", CONFIGURATION, ("trade", "--live", "--mock")),
     Refusal("no execution", lambda _: None, "mock", CONFIGURATION, ("trade", "--live", "--venue", "mock")),
+    Refusal("no venue", lambda _: None, "which venue?", CONFIGURATION, ("trade", "--live")),
     Refusal(
-        "two venues",
+        "two venues and one confirmed",
+        lambda _: None,
+        "and not 'polymarket,kalshi'",
+        SAFETY,
+        ("trade", "--live", "--venue", "polymarket", "--venue", "kalshi"),
+    ),
+    Refusal(
+        "shadow of two venues",
         lambda _: None,
         "one venue at a time",
         CONFIGURATION,
-        ("trade", "--live", "--venue", "polymarket", "--venue", "kalshi"),
+        ("trade", "--live", "--shadow", "--venue", "polymarket", "--venue", "kalshi"),
     ),
+    Refusal("shares in another journal", shares_elsewhere, "0 open orders and 1 positions there", SAFETY),
     Refusal(
         "replay",
         lambda _: None,

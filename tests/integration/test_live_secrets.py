@@ -35,6 +35,7 @@ COMMANDS: Final = (
     ("trade", "--live", "--shadow", "--strategy", "simple", "--duration", "500ms"),
 )
 QUIET: Final = (
+    ("doctor",),
     ("config", "show"),
     ("portfolio", "--format", "json"),
     ("runs", "list"),
@@ -172,6 +173,8 @@ def canaries(
         monkeypatch.setenv(name, value)
     for name, value in (("TRADING__MODE", "live"), ("LIVE_CONFIRM", venue.name), ("METRICS__PORT", "0")):
         monkeypatch.setenv(f"PREDSURV_{name}", value)
+    (other,) = {*VENUES} - {venue.name}
+    monkeypatch.setenv(f"PREDSURV_VENUES__{other.upper()}__ENABLED", "false")
     loop.call(scan(live_config(tmp_path / "data", venue.environ), venue.name))
     patched_skew()
     yield made
@@ -230,7 +233,7 @@ def test_an_answer_that_nobody_expects_tells_nothing_of_them(
     status: int, body: bytes, canaries: Canaries, venue: WatchedVenue, capfd: pytest.CaptureFixture[str]
 ) -> None:
     venue.witness.on_answer = lambda _, answer: ServerResponse(status, body)
-    for words in COMMANDS[:-1]:
+    for words in (*COMMANDS[:-1], ("doctor",)):
         run(words, venue)
     told = capfd.readouterr()
     assert "error" in told.err

@@ -16,6 +16,7 @@ from predsurv.simulate.polymarket.simulator import PolymarketSimulator, Polymark
 from predsurv.venues.account_reports import TradeReport
 from predsurv.venues.polymarket.orders.answers import judge_cancels, judge_order
 from predsurv.venues.polymarket.orders.api_keys import DERIVE_KEY, login_headers
+from predsurv.venues.polymarket.orders.exchanges import EXCHANGE_V3, NEG_RISK, STANDARD
 from predsurv.venues.polymarket.orders.requests import CANCEL_ALL, cancel_order, place_order, place_orders
 from predsurv.venues.requests import VenueRequest
 from tests.kit.given_clock import GivenClock
@@ -197,6 +198,27 @@ async def test_refusals_are_the_venues(simulator: PolymarketSimulator, trader: P
     dear = await trader.place(row, price=bid, size=1_000_000_000_000)
     assert dear.json()["error"].startswith("not enough balance / allowance: the balance is not enough -> balance:")
     await other.http.aclose()
+
+
+@pytest.mark.parametrize("signature_type", [0, 3])
+async def test_a_market_of_version_v2_takes_what_is_signed_for_the_exchange_v3_alone(signature_type: int) -> None:
+    made = PolymarketSimulator(PolymarketSimulatorSettings(markets=60, rate=200, v2_every=1), GivenClock())
+    await made.start()
+    funder = WALLET if signature_type else ""
+    trader = PolymarketTrader(made, private_key=PRIVATE_KEY, signature_type=signature_type, funder=funder)
+    try:
+        await trader.login()
+        order = trader.sign(quoted(made), price=20_000, size=10_000_000)
+        assert order.exchange == EXCHANGE_V3.name
+        for exchange in (STANDARD, NEG_RISK):
+            other = order._replace(signature=trader.signer.sign(exchange, order.fields).signature)
+            answer = await trader.send(place_order(other, trader.signer, trader.api_key.owner))
+            assert answer.json()["error"] == "invalid signature"
+        answer = await trader.send(place_order(order, trader.signer, trader.api_key.owner))
+        assert answer.json()["orderID"] == order.order_id, "our hash of it is the exchange's"
+    finally:
+        await trader.http.aclose()
+        await made.aclose()
 
 
 async def test_a_batch_is_answered_order_by_order(simulator: PolymarketSimulator, trader: PolymarketTrader) -> None:

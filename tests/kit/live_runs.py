@@ -18,7 +18,7 @@ from predsurv.ports import MarketQuery
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.state.view import View
 from predsurv.store.universe_writer import UniverseWriter
-from predsurv.trade.assembly import LiveSource, open_live
+from predsurv.trade.assembly import FundedAccount, LiveSource, open_live
 from predsurv.trade.session import TradingSession
 from predsurv.venues.execution.gateway import AccountState
 from predsurv.venues.polymarket.venue import PolymarketVenue
@@ -77,8 +77,8 @@ class LiveWorld:
         venue = PolymarketVenue(self.config, clock, system_random)
         account = await open_account("polymarket", self.config, clock)
         state = await account.reader.account(clock.now(), ())
-        source = LiveSource(account, state.cash, clock, system_random)
-        session = open_live(self.config, venue, source, lambda _: self.recorder)
+        source = LiveSource({venue.name: FundedAccount(account, state.cash)}, clock, system_random)
+        session = open_live(self.config, [venue], source, lambda _: self.recorder)
         try:
             yield session
         finally:
@@ -109,9 +109,10 @@ class LiveWorld:
 
 
 @asynccontextmanager
-async def live_world(folder: Path, faults: str = "") -> AsyncIterator[LiveWorld]:
+async def live_world(folder: Path, faults: str = "", *, v2_every: int = 0) -> AsyncIterator[LiveWorld]:
     """The world, listed and running."""
-    simulator = PolymarketSimulator(PolymarketSimulatorSettings(markets=20, rate=200, faults=faults), SystemClock())
+    settings = PolymarketSimulatorSettings(markets=20, rate=200, faults=faults, v2_every=v2_every)
+    simulator = PolymarketSimulator(settings, SystemClock())
     await simulator.start()
     running = asyncio.create_task(simulator.run())
     world = LiveWorld(folder, simulator)

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 
@@ -40,7 +40,7 @@ from predsurv.state.view import View
 from predsurv.store.universe import latest_universe, read_universe
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.trade import engine_parts
-from predsurv.trade.assembly import LiveSource, open_live
+from predsurv.trade.assembly import FundedAccount, LiveSource, open_live
 from predsurv.trade.journal import (
     AccountCorrected,
     AccountUpdated,
@@ -74,6 +74,14 @@ WIDE: Final = {
     "risk.max_data_age": "60s",
 }
 """Limits that stop nothing."""
+
+
+class ProofPlan(NamedTuple):
+    """What a proof does: on which venues, how often, and how it is drawn."""
+
+    venues: Sequence[str]
+    rounds: int
+    seed: int
 
 
 class AccountHere(Struct, frozen=True, array_like=True):
@@ -130,8 +138,8 @@ async def live_session(
     venue = open_venue(name, config, clock)
     account = await open_account(name, config, clock)
     state = await account.reader.account(clock.now(), ())
-    source = LiveSource(account, state.cash, clock, system_random)
-    session = open_live(config, venue, source, lambda _: observer or Recorder())
+    source = LiveSource({venue.name: FundedAccount(account, state.cash)}, clock, system_random)
+    session = open_live(config, [venue], source, lambda _: observer or Recorder())
     try:
         yield session
     finally:

@@ -68,7 +68,7 @@ class PolymarketTrader:
 
     def sign(self, row: SimulatedMarket, outcome: int = 0, **more: Any) -> SignedOrder:
         given: PlaceOrder = command(token=row.tokens[outcome], **more)
-        terms = MarketTerms(row.market.tick_size, "v1", row.neg_risk)
+        terms = MarketTerms(row.market.tick_size, row.version, row.neg_risk)
         order = self.signer.order(given, terms, now=self._simulator.exchange.now, salt=next(_salts))
         assert isinstance(order, SignedOrder), order
         return order

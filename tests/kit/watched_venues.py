@@ -103,7 +103,7 @@ class WatchedPolymarket:
     reads = frozenset({"orders", "trades", "balance"})
 
     def __init__(self, markets: int = 20, rate: int = 100, seed: int = 7) -> None:
-        settings = PolymarketSimulatorSettings(markets=markets, rate=rate, seed=seed)
+        settings = PolymarketSimulatorSettings(markets=markets, rate=rate, seed=seed, v2_every=3)
         self.clock, self.witness = SystemClock(), Witness()
         self.simulator = PolymarketSimulator(settings, self.clock)
         assert self.simulator.trading is not None

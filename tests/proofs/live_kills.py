@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from tests.kit.live_trader import ProofPlan
 from tests.kit.trader_kills import POINTS, KillPoint, KillTally, killed, made_dir
 
 LANES: Final = 2
@@ -29,10 +30,10 @@ async def _lane(
         print(f"{name}, seed {seed}: {found[-1].reached.total()} kills, {len(found[-1].found)} findings", flush=True)
 
 
-async def _kills(folder: Path, rounds: int, seed: int, venues: Sequence[str]) -> list[KillTally]:
+async def _kills(folder: Path, plan: ProofPlan) -> list[KillTally]:
     sums, lanes, scanning = list[list[KillTally]](), [], asyncio.Lock()
-    for name in venues:
-        parts = [(seed + at, min(ROUNDS_MAX, rounds - at)) for at in range(0, rounds, ROUNDS_MAX)]
+    for name in plan.venues:
+        parts = [(plan.seed + at, min(ROUNDS_MAX, plan.rounds - at)) for at in range(0, plan.rounds, ROUNDS_MAX)]
         found = list[KillTally]()
         lanes += [_lane(name, folder, parts, found, scanning) for _ in range(LANES)]
         sums.append(found)
@@ -54,10 +55,10 @@ def _together(parts: Sequence[KillTally]) -> KillTally:
     return total
 
 
-def kills(folder: Path, rounds: int, seed: int) -> list[str]:
-    """Kill at every point of both venues ``rounds`` times, both at the same time; return what was found."""
-    tallies = asyncio.run(_kills(folder, rounds, seed, tuple(POINTS)))
-    for name, tally in zip(POINTS, tallies, strict=True):
+def kills(folder: Path, plan: ProofPlan) -> list[str]:
+    """Kill at every point of the venues so many rounds, all at the same time; return what was found."""
+    tallies = asyncio.run(_kills(folder, plan))
+    for name, tally in zip(plan.venues, tallies, strict=True):
         missed = f", not reached: {dict(tally.missed)}" if tally.missed else ""
         least = min(tally.reached.values(), default=0)
         print(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from predsurv.net.clock import SystemClock
-from tests.kit.live_trader import TraderTask, forking, live_config, run_trader, scan
+from tests.kit.live_trader import ProofPlan, TraderTask, forking, live_config, run_trader, scan
 from tests.kit.trader_kills import made_dir, told_by, unequal
 from tests.kit.watched_venues import WatchedVenue, ordered_unread, watched
 
@@ -20,7 +20,6 @@ STOPPED_S: Final = 30
 RESTING: Final = 3
 """Orders that rest before the trader is stopped, at least."""
 AGAIN_S: Final = 60
-VENUES: Final = ("polymarket", "kalshi")
 
 
 class Stop(NamedTuple):
@@ -98,11 +97,11 @@ async def _until(is_so: Any) -> bool:
     return False
 
 
-async def _all(folder: Path, rounds: int, seed: int) -> Sequence[list[str]]:
-    each = [stopped(name, made_dir(folder / name), rounds, seed) for name in VENUES]
+async def _all(folder: Path, plan: ProofPlan) -> Sequence[list[str]]:
+    each = [stopped(name, made_dir(folder / name), plan.rounds, plan.seed) for name in plan.venues]
     return await asyncio.gather(*each)
 
 
-def stops(folder: Path, rounds: int, seed: int) -> list[str]:
-    """Stop a trader on each venue ``rounds`` times, both at the same time; return what was found."""
-    return [each for found in asyncio.run(_all(folder, rounds, seed)) for each in found]
+def stops(folder: Path, plan: ProofPlan) -> list[str]:
+    """Stop a trader on each venue so many times, all at the same time; return what was found."""
+    return [each for found in asyncio.run(_all(folder, plan)) for each in found]

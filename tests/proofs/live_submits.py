@@ -7,6 +7,7 @@ of the answers to orders and cancels, of the private channel, and at times of ev
 import asyncio
 import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,16 @@ from predsurv.engine.step import Step
 from predsurv.net.clock import SystemClock
 from predsurv.trade.journal import AccountCorrected, CommandSent, Entry, OrderNamed
 from predsurv.trade.session import TradingSession
-from tests.kit.live_trader import LifeOfOrders, account_here, listed, live_config, live_session, patched_skew, scan
+from tests.kit.live_trader import (
+    LifeOfOrders,
+    ProofPlan,
+    account_here,
+    listed,
+    live_config,
+    live_session,
+    patched_skew,
+    scan,
+)
 from tests.kit.trader_kills import made_dir, unequal
 from tests.kit.watched_venues import WatchedVenue, ordered_unread, watched
 
@@ -38,7 +48,7 @@ FAULTS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "kalshi": (
         *("orderlost", "orderreset", "order500", "order500done", "order429", "order408", "orderslow", "orderblank"),
-        *("drop", "freeze", "duplicate", "rest500", "rest429", "restcut", LATE),
+        *("drop", "freeze", "duplicate", "rest500", "rest429", "restcut", "pause", "halt", LATE),
     ),
 }
 """What goes wrong, one after the other; those that halt trading for good (401, 403) are left out."""
@@ -80,8 +90,8 @@ class Resolutions:
         return len(self._since)
 
 
-async def submitted(name: str, folder: Path, count: int, seed: int) -> list[str]:
-    """Send ``count`` orders under faults; return what was wrong."""
+async def submitted(name: str, folder: Path, count: int, seed: int, ending: asyncio.Event) -> list[str]:
+    """Send ``count`` orders under faults, or as many until ``ending``; return what was wrong."""
     venue = watched(name, folder, markets=100, rate=120, seed=seed)
     await venue.start()
     try:
@@ -94,7 +104,7 @@ async def submitted(name: str, folder: Path, count: int, seed: int) -> list[str]
             seen.session = session
             running = asyncio.create_task(session.runner.run())
             faulty = asyncio.create_task(_trouble(venue, seen, random.Random(seed)))
-            while seen.sent < count and not running.done():  # noqa: ASYNC110 - anything may send the last one
+            while seen.sent < count and not running.done() and not ending.is_set():  # noqa: ASYNC110 - anything may send the last one
                 await asyncio.sleep(0.2)
             faulty.cancel()
             await asyncio.gather(faulty, return_exceptions=True)
@@ -171,14 +181,15 @@ def _attempt(body: bytes) -> str:
     return str(given.get("client_order_id") or given["order"]["signature"])
 
 
-async def _submits(folder: Path, count: int, seed: int) -> list[str]:
-    found = []
-    for name in FAULTS:
-        found += await submitted(name, made_dir(folder / name), count, seed)
+async def _submits(folder: Path, plan: ProofPlan) -> list[str]:
+    found, ending = list[str](), asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
+    for name in plan.venues:
+        found += await submitted(name, made_dir(folder / name), plan.rounds, plan.seed, ending)
     return found
 
 
-def submits(folder: Path, rounds: int, seed: int) -> list[str]:
-    """Send ``rounds`` orders on each venue; return what was found."""
+def submits(folder: Path, plan: ProofPlan) -> list[str]:
+    """Send so many orders on each venue; return what was found."""
     patched_skew()
-    return asyncio.run(_submits(folder, rounds, seed))
+    return asyncio.run(_submits(folder, plan))

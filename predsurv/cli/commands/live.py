@@ -20,25 +20,20 @@ from predsurv.cli.runtime import Supervision, cancel_this, metrics_server
 from predsurv.cli.service_manager import ServiceManager
 from predsurv.cli.signals import StopSignals
 from predsurv.config import Config
+from predsurv.core.errors import ConfigError
+from predsurv.core.ids import VenueName
 from predsurv.core.num import format_micros
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import Clock, Venue
 from predsurv.telemetry.server import MetricsServer
-from predsurv.trade.assembly import (
-    LiveSource,
-    Observe,
-    ShadowSource,
-    live_mode,
-    open_live,
-    open_shadow,
-    shadow_mode,
-)
+from predsurv.trade.assembly import FundedAccount, LiveSource, Observe, ShadowSource, open_live, open_shadow
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.health import FeedWatch
-from predsurv.trade.journal_path import journal_path
+from predsurv.trade.live.account_names import live_journals, live_mode, shadow_mode
 from predsurv.trade.live.shadow_broker import ShadowBroker
 from predsurv.trade.live.shadow_opening import read_shadow_start
-from predsurv.trade.live.switches import check_halt, confirm, live_venue
+from predsurv.trade.live.sole_journal import sole_journal
+from predsurv.trade.live.switches import check_halt, confirm, live_venues
 from predsurv.trade.session import EndedRun, TradingSession
 from predsurv.venues.execution.gateway import VenueAccount
 from predsurv.venues.registry import open_account, open_venue
@@ -51,38 +46,49 @@ _STOPPING_SHADOW: Final = "taking simulated orders back; nothing was sent"
 _STOPPING: Final = "cancelling every order, waiting for trades to settle, comparing the account"
 
 
-def confirmed_venue(config: Config, names: Sequence[str]) -> str:
-    """Return the venue to trade on with real money; raises ConfigError and SafetyError unless every switch is on."""
-    venue = shadowed_venue(config, names)
-    confirm(venue, os.environ, _ask)
-    return venue
+def confirmed_venues(config: Config, names: Sequence[str], *, named: bool) -> Sequence[str]:
+    """Return the venues to trade on with real money; raises ConfigError and SafetyError unless every switch is on.
+
+    ``named``: somebody named them, on the command line or in the configuration.
+    """
+    venues = live_venues(config, names, named=named)
+    check_halt(halt_flag(config.data_dir).read())
+    confirm(venues, os.environ, _ask)
+    return venues
 
 
-def shadowed_venue(config: Config, names: Sequence[str]) -> str:
-    """Return the venue to make orders for; raises ConfigError and SafetyError as ``confirmed_venue``.
+def shadowed_venues(config: Config, names: Sequence[str]) -> Sequence[str]:
+    """Return the one venue to make orders for; raises ConfigError and SafetyError as ``confirmed_venues``.
 
     Nothing is sent, so nobody is asked.
     """
-    venue = live_venue(config, names)
+    venues = live_venues(config, names, named=True)
+    if len(venues) > 1:
+        raise ConfigError("--shadow makes orders for one venue at a time; name it with --venue")
     check_halt(halt_flag(config.data_dir).read())
-    return venue
+    return venues
 
 
 async def run_live(
-    config: Config, name: str, limit: int | None, signals: StopSignals, how: LiveRunKind = "alone"
+    config: Config, names: Sequence[str], limit: int | None, signals: StopSignals, how: LiveRunKind = "alone"
 ) -> EndedRun:
-    """Trade with real money until stopped or for ``limit`` ns, with a paper twin or alone; or do all of it but send."""
+    """Trade with real money until stopped or for ``limit`` ns, with a paper twin or alone; or do all of it but send.
+
+    ``names``: the venues, one where nothing is to be sent.
+    """
     shadow = how == "shadow"
     leave_no_core_dump()
     clock, registry = SystemClock(), CollectorRegistry()
     run = Supervision(clock, ServiceManager(os.environ, clock))
     stopping = _STOPPING_SHADOW if shadow else _STOPPING
     async with AsyncExitStack() as stack:
-        venue = open_venue(name, config, clock)
-        stack.push_async_callback(venue.aclose)
-        accounts: list[tuple[str, object]] = []
-        mode = shadow_mode(config, venue.name) if shadow else live_mode(config, venue.name)
-        observe = observer_of(config, [venue], registry, clock, account=mode, limited=accounts)
+        venues = [open_venue(name, config, clock) for name in names]
+        for each in venues:
+            stack.push_async_callback(each.aclose)
+        accounts: list[tuple[VenueName, VenueAccount]] = []
+        keys = [each.name for each in venues]
+        mode = shadow_mode(config, keys[0]) if shadow else live_mode(config, *keys)
+        observe = observer_of(config, venues, registry, clock, account=mode, limited=accounts)
         shown = config.metrics
         stack.enter_context(
             metrics_server(lambda: MetricsServer(registry, run.health, host=shown.host, port=shown.port))
@@ -90,16 +96,21 @@ async def run_live(
         await stack.enter_async_context(run.watched())
         with signals.stopping_with(cancel_this(), ""):
             run.begin("starting: reading the account and the venue's list")
-            account = await open_account(name, config, clock)
-            stack.push_async_callback(account.aclose)
-            accounts.append((venue.name, account))
-            opening = await _opening(config, venue, account, clock, shadow=shadow)
-            await scan_missing(config, [venue], clock)
-        feeds = FeedWatch([venue.name], clock)
+            for name in keys:
+                account = await open_account(name, config, clock)
+                stack.push_async_callback(account.aclose)
+                accounts.append((name, account))
+            if shadow:
+                opening = await _shadowed(config, venues[0], accounts[0][1], clock)
+            else:
+                opening = await _funded(config, venues, accounts, clock)
+                stack.enter_context(sole_journal(config, keys))
+            await scan_missing(config, venues, clock)
+        feeds = FeedWatch(keys, clock)
         mark = _SHADOW if shadow else ""
         session = opening.open(lambda engine: Observers(observe(engine), Announcer(engine, mark), feeds), limit)
         strategies = ", ".join(config.trading.strategies)
-        say(f"{mark}trading {strategies} on {name} {opening.with_what} of {account.name}")
+        say(f"{mark}trading {strategies} on {' and '.join(names)} {opening.with_what}")
         ended = await trade_until_stopped(session, run, feeds, signals, limit=limit, clock=clock, stopping=stopping)
     if shadow:
         say(_shadow_summary(session))
@@ -117,20 +128,28 @@ class _Opening(NamedTuple):
     with_what: str
 
 
-async def _opening(config: Config, venue: Venue, account: VenueAccount, clock: Clock, *, shadow: bool) -> _Opening:
-    """Read the account; raises PredsurvError."""
-    if shadow:
-        start = await read_shadow_start(account, journal_path(config.data_dir, live_mode(config, venue.name)), clock)
-        source = ShadowSource(account, start, clock)
-        return _Opening(
-            lambda observe, limit: open_shadow(config, venue, source, observe, limit),
-            f"and sending nothing, as with the {format_micros(start.cash)} USD",
-        )
-    state = await account.reader.account(clock.now(), ())
-    live = LiveSource(account, state.cash, clock, system_random)
+async def _shadowed(config: Config, venue: Venue, account: VenueAccount, clock: Clock) -> _Opening:
+    """Read an account for which nothing is sent; raises PredsurvError."""
+    start = await read_shadow_start(account, live_journals(config, venue.name), clock)
+    source = ShadowSource(account, start, clock)
     return _Opening(
-        lambda observe, limit: open_live(config, venue, live, observe, limit),
-        f"with REAL MONEY: {format_micros(state.cash)} USD",
+        lambda observe, limit: open_shadow(config, venue, source, observe, limit),
+        f"and sending nothing, as with the {format_micros(start.cash)} USD of {account.name}",
+    )
+
+
+async def _funded(
+    config: Config, venues: Sequence[Venue], accounts: Sequence[tuple[VenueName, VenueAccount]], clock: Clock
+) -> _Opening:
+    """Read the accounts to trade with, one at each venue; raises PredsurvError."""
+    found = {
+        name: FundedAccount(account, (await account.reader.account(clock.now(), ())).cash) for name, account in accounts
+    }
+    source = LiveSource(found, clock, system_random)
+    money = [f"{format_micros(each.cash)} USD of {each.account.name}" for each in found.values()]
+    return _Opening(
+        lambda observe, limit: open_live(config, venues, source, observe, limit),
+        f"with REAL MONEY: {' and '.join(money)}",
     )
 
 

@@ -8,8 +8,7 @@ from predsurv.config import Config
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
 from predsurv.net.clock import SystemClock
-from predsurv.trade.assembly import live_mode
-from predsurv.trade.journal_path import journal_path
+from predsurv.trade.live.account_names import live_journals
 from predsurv.venues.execution.gateway import VenueAccount
 from predsurv.venues.registry import EXECUTING, check_venue, open_account
 
@@ -21,7 +20,7 @@ def venue_of_account(config: Config, name: str | None) -> str:
         if name not in EXECUTING:
             raise ConfigError(f"{name} executes no real orders; there is {', '.join(EXECUTING)}")
         return name
-    traded = [each for each in EXECUTING if journal_path(config.data_dir, live_mode(config, VenueName(each))).exists()]
+    traded = [each for each in EXECUTING if any(live_journals(config, VenueName(each)))]
     if len(traded) == 1:
         return traded[0]
     if len(EXECUTING) == 1:

@@ -15,9 +15,8 @@ from predsurv.core.ids import VenueName
 from predsurv.core.orders import Order
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
-from predsurv.trade.assembly import live_mode
 from predsurv.trade.journal import OrderJournal, restore
-from predsurv.trade.journal_path import journal_path
+from predsurv.trade.live.account_names import live_journals
 from predsurv.venues.account_reports import NOBODY, order_at_venue
 
 _ORDERS: Final = (
@@ -101,15 +100,15 @@ async def _cancel(config: Config, venue: str, wanted: frozenset[str] | None) -> 
 
 
 def _journalled(config: Config, venue: VenueName) -> Sequence[Order]:
-    """Return the orders that may be open by the journal of the live account, none without one."""
-    path = journal_path(config.data_dir, live_mode(config, venue))
-    if not path.exists():
-        return ()
-    journal = OrderJournal(path, readonly=True)
-    try:
-        return restore(journal.entries()).account.orders.live()
-    finally:
-        journal.close()
+    """Return the orders at a venue that may be open by the journals of its account, none without one."""
+    found = list[Order]()
+    for path in live_journals(config, venue):
+        journal = OrderJournal(path, readonly=True)
+        try:
+            found += (each for each in restore(journal.entries()).account.orders.live() if each.key.venue == venue)
+        finally:
+            journal.close()
+    return found
 
 
 def _row(order: Order) -> Sequence[Value]:

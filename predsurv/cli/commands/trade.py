@@ -12,7 +12,7 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from predsurv.cli.commands.dates import fetch_days, span_of
-from predsurv.cli.commands.live import confirmed_venue, run_live, shadowed_venue
+from predsurv.cli.commands.live import confirmed_venues, run_live, shadowed_venues
 from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.sweep import fetch_recorded, sweep
 from predsurv.cli.commands.trade_observers import Observers, observer_of
@@ -97,8 +97,8 @@ def trade(
     if live:
         if replay is not None:
             raise ConfigError("--replay trades on a recording: it goes with --paper")
-        names = _venues(loaded, venue)
-        chosen = shadowed_venue(loaded, names) if shadow else confirmed_venue(loaded, names)
+        names, named = _venues(loaded, venue), bool(venue or loaded.trading.venues)
+        chosen = shadowed_venues(loaded, names) if shadow else confirmed_venues(loaded, names, named=named)
 
         def run(signals: StopSignals) -> Coroutine[Any, Any, EndedRun]:
             return run_live(loaded, chosen, limit, signals, "shadow" if shadow else "twinned" if twin else "alone")

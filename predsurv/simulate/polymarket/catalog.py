@@ -32,6 +32,7 @@ class SimulatedEvent(Struct):
 class SimulatedMarket(Struct, kw_only=True):
     """A binary market as Gamma lists it; ``market`` is the exchange's latest record, ``book`` the number of its book.
 
+    ``version``: ``v2`` for one that trades position ids on the exchange V3, else ``v1``.
     ``label``: its outcome of an exchange market with many outcomes, else "". ``listed_at`` and ``closed_at`` (None
     while it is open) in ns UTC. ``payout``: value of a share of the first token (micros), None before settlement.
     """
@@ -49,6 +50,7 @@ class SimulatedMarket(Struct, kw_only=True):
     slug: str
     neg_risk: bool
     listed_at: int
+    version: str = "v1"
     payout: int | None = None
     void: bool = False
     closed_at: int | None = None
@@ -72,12 +74,15 @@ class ListedToken(NamedTuple):
 
 
 class SimulatedCatalog:
-    """Every market and event ever listed, in order of listing (``rows``, ``events``)."""
+    """Every market and event ever listed, in order of listing (``rows``, ``events``).
 
-    def __init__(self, exchange: Exchange) -> None:
+    ``v2_every``: one in so many is of version ``v2``, 0 for none.
+    """
+
+    def __init__(self, exchange: Exchange, v2_every: int = 0) -> None:
         self.rows: list[SimulatedMarket] = []
         self.events: list[SimulatedEvent] = []
-        self._exchange = exchange
+        self._exchange, self._v2_every = exchange, v2_every
         self._by_market: dict[MarketId, list[SimulatedMarket]] = {}
         self._by_condition: dict[str, SimulatedMarket] = {}
         self._by_token: dict[str, ListedToken] = {}
@@ -153,10 +158,12 @@ class SimulatedCatalog:
         label = market.outcomes[index].label
         question = f"{market.question.rstrip('?')}: {label}?" if has_many_outcomes else market.question
         location = self._exchange.directory.locate(market.key(index))
+        is_v2 = bool(self._v2_every) and number % self._v2_every == 0
+        token = ids.position_id if is_v2 else ids.token_id
         row = SimulatedMarket(
             number=number,
             condition=ids.condition_id(seed, name),
-            tokens=(ids.token_id(seed, name), ids.token_id(seed, f"not {name}")),
+            tokens=(token(seed, name), token(seed, f"not {name}")),
             book=-1 if location is None else location.book,
             key=market.key(index),
             event=event,
@@ -167,6 +174,7 @@ class SimulatedCatalog:
             slug=ids.slug(question, number),
             neg_risk=market.neg_risk or has_many_outcomes,
             listed_at=self._exchange.now,
+            version="v2" if is_v2 else "v1",
         )
         self.rows.append(row)
         event.markets.append(row)

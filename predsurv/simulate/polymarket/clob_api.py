@@ -252,7 +252,7 @@ def _compact_market(row: SimulatedMarket) -> dict[str, object]:
         "ibce": False,
         "rfqe": False,
         "cbos": False,
-        "v": "v1",
+        "v": row.version,
     }
     if row.neg_risk:
         compact["nr"] = True

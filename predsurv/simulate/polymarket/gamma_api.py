@@ -247,8 +247,10 @@ def _market_fields(row: SimulatedMarket, market: Market) -> Json:
         "closedTime": None if row.closed_at is None else spaced(row.closed_at),
         "description": market.description or "",
         "outcomes": _json_string(row.outcomes),
-        "clobTokenIds": _json_string(row.tokens),
-        "positionIds": [],
+        "clobTokenIds": _json_string(
+            ("1", "2") if row.version == "v2" else row.tokens
+        ),  # which to trade, it says below
+        "positionIds": list(row.tokens) if row.version == "v2" else [],
         "marketMakerAddress": "",
         "volume": format_micros(market.volume or 0),
         "volumeNum": Raw(_number(market.volume or 0)),
@@ -272,7 +274,7 @@ def _market_fields(row: SimulatedMarket, market: Market) -> Json:
         "feesEnabled": bool(market.fee.rate),
         "feeType": f"{market.category}_fees" if market.fee.rate else None,
         "feeSchedule": fee_schedule(row),
-        "version": "v1",
+        "version": row.version,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from predsurv.core.ids import OrderSide
 from predsurv.simulate.polymarket.books import Outcome
+from predsurv.venues.polymarket.orders.exchanges import POSITION_ID_ZEROS
 
 _TOKEN_DIGITS: Final = 77
 _SLUG_CHARS_MAX: Final = 80
@@ -22,6 +23,12 @@ def token_id(seed: int, name: str) -> str:
     number = int(_digest(seed, "token", name), 16)
     low = int("1" + "0" * (_TOKEN_DIGITS - 1))
     return str(low + number % (9 * low))
+
+
+def position_id(seed: int, name: str) -> str:
+    """Return the id of a token of a market of version ``v2``: a number of which 64 bits are zero."""
+    number = int(token_id(seed, f"position {name}"))
+    return str(number & ~POSITION_ID_ZEROS)
 
 
 def transaction_hash(seed: int, seq: int, taker_side: OrderSide) -> str:

@@ -41,7 +41,8 @@ class PolymarketSimulatorSettings(Struct, frozen=True, kw_only=True):
     """What to simulate. ``rate``: level changes a second over all books. ``faults``: a script of faults.
 
     ``truth``: file for the fault log. ``keep_published``: keep everything that was published, for tests.
-    ``last_trade_form``: how books write the price of their last trade.
+    ``last_trade_form``: how books write the price of their last trade. ``v2_every``: one market in so many is of
+    version ``v2`` and trades on the exchange V3, 0 for none.
     """
 
     seed: int = 7
@@ -51,6 +52,7 @@ class PolymarketSimulatorSettings(Struct, frozen=True, kw_only=True):
     truth: Path | None = None
     keep_published: bool = False
     last_trade_form: LastTradeForm = "cut"
+    v2_every: int = 0
 
 
 class PolymarketSimulator:
@@ -64,7 +66,7 @@ class PolymarketSimulator:
         self._clock = clock
         self._last = clock.monotonic()
         self.exchange = Exchange(settings.seed, settings.markets, settings.rate, clock.now(), fine_grids=True)
-        self.catalog = SimulatedCatalog(self.exchange)
+        self.catalog = SimulatedCatalog(self.exchange, settings.v2_every)
         self.published_log = PublishedLog(clock.now) if settings.keep_published else None
         self.fault_log = FaultLog(settings.truth)
         self.faults = FaultInjector(settings.faults, settings.seed, self.fault_log, clock.now)

@@ -1,9 +1,10 @@
 """What a shadow run begins with: the cash that the venue's account has free, and the shares of the live account."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from predsurv.core.ids import VenueName
 from predsurv.core.num import Money, Size, notional_up
 from predsurv.core.reconciliation import PositionCorrected
 from predsurv.ports import Clock
@@ -19,14 +20,16 @@ class ShadowStart(NamedTuple):
     held: tuple[PositionCorrected, ...]
 
 
-async def read_shadow_start(account: VenueAccount, journal: Path, clock: Clock) -> ShadowStart:
-    """Read the account of a venue, and the ``journal`` of what was traded with it, if there is one.
+async def read_shadow_start(account: VenueAccount, journals: Iterable[Path], clock: Clock) -> ShadowStart:
+    """Read the account of a venue, and the ``journals`` of what was traded with it.
 
     From now on the account's connections send reads alone. Raises PredsurvError.
     """
     account.forbid_writes()
     state = await account.reader.account(clock.now(), ())
-    return ShadowStart(free_cash(state), await account.read_funds(), tuple(_held(journal, clock.now())))
+    return ShadowStart(
+        free_cash(state), await account.read_funds(), tuple(_held(journals, account.gateway.venue, clock.now()))
+    )
 
 
 def free_cash(state: AccountState) -> Money:
@@ -38,16 +41,15 @@ def free_cash(state: AccountState) -> Money:
     return Money(max(state.cash - resting, 0))
 
 
-def _held(path: Path, now: int) -> Iterator[PositionCorrected]:
-    """Yield what each strategy holds by a journal, as entries of another."""
-    if not path.exists():
-        return
-    journal = OrderJournal(path, readonly=True)
-    try:
-        account = restore(journal.entries()).account
-    finally:
-        journal.close()
-    for strategy, position in account.portfolio.positions.all():
-        if position.size:
-            reason = f"held by {path.stem} when this run began"
-            yield PositionCorrected(position.key, now, strategy, position.size, position.cost, reason)
+def _held(journals: Iterable[Path], venue: VenueName, now: int) -> Iterator[PositionCorrected]:
+    """Yield what each strategy holds at a venue by journals, as entries of another."""
+    for path in journals:
+        journal = OrderJournal(path, readonly=True)
+        try:
+            account = restore(journal.entries()).account
+        finally:
+            journal.close()
+        for strategy, position in account.portfolio.positions.all():
+            if position.size and position.key.venue == venue:
+                reason = f"held by {path.stem} when this run began"
+                yield PositionCorrected(position.key, now, strategy, position.size, position.cost, reason)

@@ -27,16 +27,20 @@ def check_mode(config: Config, *, live: bool, paper: bool) -> None:
         )
 
 
-def live_venue(config: Config, names: Sequence[str]) -> str:
-    """Return the venue to trade on; raises ConfigError unless it is one, and one that takes real orders."""
+def live_venues(config: Config, names: Sequence[str], *, named: bool) -> Sequence[str]:
+    """Return the venues to trade on; raises ConfigError unless each takes real orders.
+
+    ``named``: somebody named them. Several are traded on only then, and not because they are there.
+    """
     if config.mock.enabled:
         raise ConfigError("--live: the mock venue takes no real orders; leave --mock out, or use --paper")
     chosen = list(dict.fromkeys(names))
-    if len(chosen) != 1:
-        raise ConfigError(f"--live trades on one venue at a time; name it with --venue: {', '.join(EXECUTING)}")
-    if chosen[0] not in EXECUTING:
-        raise ConfigError(f"--live: no real orders on {sanitise(chosen[0], 40)!r}; there is {', '.join(EXECUTING)}")
-    return chosen[0]
+    if not chosen or (len(chosen) > 1 and not named):
+        raise ConfigError(f"--live: which venue? Name it, or each of several, with --venue: {', '.join(EXECUTING)}")
+    for name in chosen:
+        if name not in EXECUTING:
+            raise ConfigError(f"--live: no real orders on {sanitise(name, 40)!r}; there is {', '.join(EXECUTING)}")
+    return chosen
 
 
 def check_halt(halt: HaltRecord | None) -> None:
@@ -45,17 +49,22 @@ def check_halt(halt: HaltRecord | None) -> None:
         raise SafetyError(f"trading is halted: {halt.reason}; 'predsurv resume' allows it again")
 
 
-def confirm(venue: str, environ: Mapping[str, str], ask: Ask) -> None:
-    """Raise SafetyError unless the venue's name is typed, or stands in PREDSURV_LIVE_CONFIRM."""
-    given = environ.get(CONFIRM, "")
+def confirm(venues: Sequence[str], environ: Mapping[str, str], ask: Ask) -> None:
+    """Raise SafetyError unless the name of each venue is typed, or all stand in PREDSURV_LIVE_CONFIRM."""
+    given, wanted = environ.get(CONFIRM, ""), ",".join(venues)
     if given:
-        if given != venue:
-            raise SafetyError(f"{CONFIRM} is {sanitise(given, 40)!r} and not {venue!r}; nothing was sent")
+        if sorted(each.strip() for each in given.split(",")) != sorted(venues):
+            raise SafetyError(f"{CONFIRM} is {sanitise(given, 40)!r} and not {wanted!r}; nothing was sent")
         return
+    for venue in venues:
+        _confirm_typed(venue, wanted, ask)
+
+
+def _confirm_typed(venue: str, wanted: str, ask: Ask) -> None:
     typed = ask(f"Orders with real money will be sent to {venue}. Type its name to go on: ")
     if typed is None:
         raise SafetyError(
-            f"nobody is there to confirm: set {CONFIRM}={venue} to trade with real money; nothing was sent"
+            f"nobody is there to confirm: set {CONFIRM}={wanted} to trade with real money; nothing was sent"
         )
     if typed.strip() != venue:
         raise SafetyError(f"not confirmed: {venue!r} was not typed; nothing was sent")

@@ -12,7 +12,7 @@ from predsurv.simulate.polymarket.catalog import ListedToken, SimulatedCatalog
 from predsurv.simulate.polymarket.trading.credentials import IssuedKey, address_bytes, hex_bytes
 from predsurv.simulate.polymarket.trading.signatures import SignatureChecker
 from predsurv.venues.polymarket.orders.ethereum_key import checksummed
-from predsurv.venues.polymarket.orders.exchanges import NEG_RISK, STANDARD, TOKEN_ID_MAX
+from predsurv.venues.polymarket.orders.exchanges import EXCHANGE_V3, NEG_RISK, STANDARD, TOKEN_ID_MAX
 from predsurv.venues.polymarket.orders.signing import DEPOSIT_WALLET, EOA
 from predsurv.venues.polymarket.orders.typed_data import OrderFields
 
@@ -122,7 +122,7 @@ class OrderReader:
         listing = None if token is None else self._directory.listing(token.row.key)
         if token is None or listing is None:
             return OrderRejection(f"the orderbook {order.token_id[:80]} does not exist")
-        exchange = NEG_RISK if token.row.neg_risk else STANDARD
+        exchange = EXCHANGE_V3 if token.row.version == "v2" else NEG_RISK if token.row.neg_risk else STANDARD
         signature = hex_bytes(order.signature) or b""
         if self._checker.order_signer(exchange, fields, signature) != key.address:
             return OrderRejection("invalid signature")

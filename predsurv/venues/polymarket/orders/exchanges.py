@@ -12,7 +12,8 @@ POLYGON: Final = 137
 """The chain that the venue settles on."""
 
 TOKEN_ID_MAX: Final = 2**256 - 1
-_POSITION_ID_ZEROS: Final = (2**64 - 1) << 40  # bits that are zero in every position id
+POSITION_ID_ZEROS: Final = (2**64 - 1) << 40
+"""Bits that are zero in every position id."""
 
 
 class ExchangeContract(NamedTuple):
@@ -47,4 +48,4 @@ def exchange_of(version: str, *, neg_risk: bool, token_id: int) -> ExchangeContr
 
 def is_position_id(token_id: int) -> bool:
     """Return whether an id has the form of those that markets of version ``v2`` trade."""
-    return token_id & _POSITION_ID_ZEROS == 0
+    return token_id & POSITION_ID_ZEROS == 0

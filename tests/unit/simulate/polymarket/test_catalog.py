@@ -2,6 +2,7 @@ from predsurv.core.num import MICROS
 from predsurv.exchange.exchange import Exchange
 from predsurv.exchange.tape import TapeLifecycle, TapeSettlement
 from predsurv.simulate.polymarket.catalog import SimulatedCatalog, SimulatedMarket, payouts
+from predsurv.venues.polymarket.orders.exchanges import is_position_id
 
 S = 1_000_000_000
 
@@ -35,6 +36,16 @@ def test_every_id_leads_back_to_its_market() -> None:
             catalog.by_condition(name),
         ]
         assert found == [None] * 4
+
+
+def test_some_markets_trade_position_ids() -> None:
+    rows = SimulatedCatalog(Exchange(7, 60, 100), v2_every=3).rows
+    assert {row.version for row in rows} == {"v1", "v2"}
+    assert all((row.number % 3 == 0) == (row.version == "v2") for row in rows)
+    for row in rows:
+        assert all(is_position_id(int(token)) == (row.version == "v2") for token in row.tokens)
+    tokens = [token for row in rows for token in row.tokens]
+    assert len(set(tokens)) == len(tokens)
 
 
 def test_listing_a_market_twice_changes_nothing() -> None:

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from predsurv.core.ids import OrderId, OrderSide
+from predsurv.core.ids import OrderId, OrderSide, VenueName
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.core.reconciliation import PositionCorrected
 from predsurv.net.clock import SystemClock, system_random
@@ -44,17 +45,19 @@ async def test_an_account_is_only_read_and_its_shares_are_those_of_the_live_jour
     key = traded_at(fake).key(0)
     written = OrderJournal(journal)
     written.append(AccountCorrected(PositionCorrected(key, 1, ME, Size(7 * MICROS), Money(3 * MICROS), "x")))
+    elsewhere = replace(key, venue=VenueName("elsewhere"))
+    written.append(AccountCorrected(PositionCorrected(elsewhere, 1, ME, Size(7 * MICROS), Money(1), "x")))
     written.close()
     await fake.server.start()
     for name, value in secrets_of(fake).items():
         monkeypatch.setenv(name, value)
     account = await open_account(key.venue, configured(tmp_path, **fake.flags), SystemClock(), system_random)
     try:
-        start = await read_shadow_start(account, journal, SystemClock())
+        start = await read_shadow_start(account, [journal], SystemClock())
         assert start.cash == 1_000 * MICROS
         (held,) = start.held
         assert (held.key, held.strategy, held.size, held.cost) == (key, ME, 7 * MICROS, 3 * MICROS)
-        assert not (await read_shadow_start(account, tmp_path / "none.db", SystemClock())).held
+        assert not (await read_shadow_start(account, [], SystemClock())).held
     finally:
         await account.aclose()
         await fake.server.aclose()

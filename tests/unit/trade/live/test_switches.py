@@ -7,7 +7,7 @@ import pytest
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError, SafetyError
 from predsurv.trade.halt_flag import HaltRecord
-from predsurv.trade.live.switches import CONFIRM, check_halt, check_mode, confirm, live_venue
+from predsurv.trade.live.switches import CONFIRM, check_halt, check_mode, confirm, live_venues
 
 
 def configured(folder: Path, **flags: object) -> Config:
@@ -29,14 +29,17 @@ def test_configuration_and_flags_have_to_say_the_same(tmp_path: Path) -> None:
         check_mode(paper, live=True, paper=False)
 
 
-def test_one_venue_that_takes_real_orders(tmp_path: Path) -> None:
+def test_venues_that_take_real_orders_and_several_only_when_they_are_named(tmp_path: Path) -> None:
     config = configured(tmp_path)
-    assert live_venue(config, ["kalshi", "kalshi"]) == "kalshi"
-    for names in ([], ["kalshi", "polymarket"], ["mock"]):
-        with pytest.raises(ConfigError):
-            live_venue(config, names)
+    assert live_venues(config, ["kalshi", "kalshi"], named=False) == ["kalshi"]
+    assert live_venues(config, ["polymarket", "kalshi"], named=True) == ["polymarket", "kalshi"]
+    for names in ([], ["kalshi", "polymarket"]):
+        with pytest.raises(ConfigError, match="which venue"):
+            live_venues(config, names, named=False)
+    with pytest.raises(ConfigError, match="no real orders on 'mock'"):
+        live_venues(config, ["kalshi", "mock"], named=True)
     with pytest.raises(ConfigError, match="mock"):
-        live_venue(configured(tmp_path, **{"mock.enabled": True}), ["mock"])
+        live_venues(configured(tmp_path, **{"mock.enabled": True}), ["mock"], named=True)
 
 
 def test_a_halt_in_force_is_a_refusal_and_a_reduction_is_not() -> None:
@@ -62,7 +65,27 @@ def test_the_venues_name_is_typed_or_in_the_environment(
 ) -> None:
     ask = never if environ else lambda _: typed
     if refusal is None:
-        confirm("kalshi", environ, ask)
+        confirm(["kalshi"], environ, ask)
     else:
         with pytest.raises(SafetyError, match=refusal):
-            confirm("kalshi", environ, ask)
+            confirm(["kalshi"], environ, ask)
+
+
+def test_each_of_several_venues_is_confirmed() -> None:
+    both = ["polymarket", "kalshi"]
+    confirm(both, {CONFIRM: "kalshi, polymarket"}, never)
+    for given in ("kalshi", "kalshi,polymarket,mock", "kalshi,kalshi"):
+        with pytest.raises(SafetyError, match=CONFIRM):
+            confirm(both, {CONFIRM: given}, never)
+    asked = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return both[len(asked) - 1]
+
+    confirm(both, {}, ask)
+    assert ["polymarket" in asked[0], "kalshi" in asked[1], len(asked)] == [True, True, 2]
+    with pytest.raises(SafetyError, match="'kalshi' was not typed"):
+        confirm(both, {}, lambda _: "polymarket")
+    with pytest.raises(SafetyError, match=f"set {CONFIRM}=polymarket,kalshi"):
+        confirm(both, {}, lambda _: None)
