@@ -103,7 +103,7 @@ class Http:
             transport=_transport(limits) if transport is None else transport,
             trust_env=False,
             follow_redirects=False,
-            timeout=httpx.Timeout(limits.read_timeout / _NS, connect=limits.connect_timeout / _NS),
+            timeout=_times(limits, limits.read_timeout),
             headers={
                 "User-Agent": f"predsurv/{__version__}",
                 "Accept": "application/json",
@@ -112,9 +112,18 @@ class Http:
         )
 
     async def get(
-        self, url: str, *, params: Params | None = None, sign: Sign | None = None, limiter: TokenBucket | None = None
+        self,
+        url: str,
+        *,
+        params: Params | None = None,
+        sign: Sign | None = None,
+        limiter: TokenBucket | None = None,
+        read_timeout: int | None = None,
     ) -> bytes:
-        """Return the body of a 2xx answer, retrying while that can help.
+        """Return the body of a 2xx answer, retrying while that can help; ``read_timeout`` (ns) instead of the limits'.
+
+        To cancel it costs a connection of the pool for good where it is just being opened: who cannot wait gives a
+        shorter time.
 
         Raises RateLimited or TransientError when it still fails after ``attempts``, StatusError for
         any other status, WireError for a body that is too large or cannot be decoded.
@@ -122,7 +131,9 @@ class Http:
         backoff = Backoff(self._rand)
         while True:
             try:
-                reply = await self._attempt("GET", url, params=params, sign=sign, limiter=limiter)
+                reply = await self._attempt(
+                    "GET", url, params=params, sign=sign, limiter=limiter, read_timeout=read_timeout
+                )
                 return _body_or_error(reply, url, self._clock.now())
             except TransientError as error:
                 _hold_limiter(limiter, error)
@@ -202,6 +213,7 @@ class Http:
         params: Params | None,
         sign: Sign | None,
         limiter: TokenBucket | None,
+        read_timeout: int | None = None,
     ) -> HttpReply:
         if self._reads_only and method != "GET":
             raise BrokenInvariant(f"{method} {display_url(url)} was not sent: only reading is allowed")
@@ -209,9 +221,10 @@ class Http:
             if limiter is not None:
                 await limiter.acquire()
             headers = dict(sign()) if sign is not None else {}
+            times = self._client.timeout if read_timeout is None else _times(self._limits, read_timeout)
             try:
                 request = self._client.build_request(
-                    method, url, params=_query(params), headers=headers, content=body or None
+                    method, url, params=_query(params), headers=headers, content=body or None, timeout=times
                 )
                 async with asyncio.timeout(self._limits.total_timeout / _NS):
                     return await self._send(request)
@@ -231,6 +244,10 @@ class Http:
             await response.aclose()
             self._client.cookies.clear()
         return HttpReply(response.status_code, response.headers, body)
+
+
+def _times(limits: HttpLimits, read_timeout: int) -> httpx.Timeout:
+    return httpx.Timeout(read_timeout / _NS, connect=limits.connect_timeout / _NS, pool=limits.read_timeout / _NS)
 
 
 def _transport(limits: HttpLimits) -> httpx.AsyncHTTPTransport:

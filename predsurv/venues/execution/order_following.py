@@ -129,11 +129,14 @@ class OrderFollowing:
         """Take note that an order is over and that all of its trades were told."""
         self._finish(tracked, OrderCancelled, reason)
 
-    def absent(self, tracked: TrackedOrder) -> None:
-        """Take note that the venue, asked for an order and its trades, does not have it."""
+    def absent(self, tracked: TrackedOrder, asked: int) -> None:
+        """Take note that the venue, ``asked`` (ns, monotonic) for an order and its trades, does not have it.
+
+        An answer may be as old as its question.
+        """
         if tracked.is_accepted or tracked.trades:
             self.end(tracked, "the venue does not have it any more")
-        elif self._clock.monotonic() - tracked.sent >= ABSENT_AFTER:
+        elif asked - tracked.sent >= ABSENT_AFTER:
             self._finish(tracked, OrderRejected, "the venue does not know it: it never arrived")
 
     def _revive(self, tracked: TrackedOrder) -> None:
@@ -152,10 +155,11 @@ class OrderFollowing:
         before = tracked.settlements.get(report.trade_id)
         if before == report.settlement or before in ("settled", "failed"):
             return  # it is read again and again, by either way
+        if report.settlement == "failed" and report.trade_id not in tracked.trades:
+            # That it matched was told to nobody, or to an earlier run: it took its part of the order all the same.
+            self._on_trade(tracked, replace(report, settlement="matched"))
         tracked.settlements[report.trade_id] = report.settlement
-        parts = report.parts
-        if report.settlement != "failed":
-            parts = tracked.trades.setdefault(report.trade_id, parts)  # its later states are of the same parts
+        parts = tracked.trades.setdefault(report.trade_id, report.parts)  # its later states are of the same parts
         market = self._market_of(tracked.order.key)
         fees = KnownFees(NO_FEE if market is None else market.fee, market is None or "fee" in market.assumed)
         for event in trade_events(replace(report, parts=parts), tracked.order, fees):
@@ -183,5 +187,5 @@ class OrderFollowing:
 def _shows(report: OrderReport | TradeReport, tracked: TrackedOrder) -> bool:
     """Return whether a report says that an order exists, or that it traded."""
     if isinstance(report, TradeReport):
-        return report.settlement != "failed"
+        return True
     return report.filled > tracked.told or (report.state == "open" and tracked.end is None)

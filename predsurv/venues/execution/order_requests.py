@@ -25,9 +25,6 @@ ASK_EVERY: Final = 100_000_000
 ASK_AGAIN: Final = 200_000_000
 """How long (ns) until it is asked again for one that it did not know; longer the longer that lasts."""
 ASK_AGAIN_MAX: Final = 1_000_000_000
-ANSWER_WITHIN: Final = 2_000_000_000
-"""How long (ns) an answer about an order may take; twice as long after each that did not come, up to the next."""
-ANSWER_WITHIN_MAX: Final = 16_000_000_000
 ASKED_AT_ONCE: Final = 8
 """Orders that a venue is asked for at the same time: what is sent meanwhile needs connections, too."""
 PHASE_HOLD: Final = 5_000_000_000
@@ -167,20 +164,18 @@ class OrderRequests:
 
     async def _find(self, tracked: TrackedOrder) -> None:
         name = tracked.order.client_order_id
-        within = min(ANSWER_WITHIN << min(tracked.timeouts, 4), ANSWER_WITHIN_MAX)
+        asked = self._clock.monotonic()
         try:
-            async with asyncio.timeout(within / 1e9):  # a question from while the venue was silent has no answer now
-                found = await self._gateway.find(tracked.order)
-        except (PredsurvError, TimeoutError) as error:
-            tracked.timeouts += isinstance(error, TimeoutError)
+            found = await self._gateway.find(tracked.order)
+        except PredsurvError as error:
             tracked.ask_at = self._clock.monotonic() + ASK_AGAIN
-            _LOG.info("%s: order %s cannot be asked for: %s", self._gateway.venue, name, error or "no answer in time")
+            _LOG.info("%s: order %s cannot be asked for: %s", self._gateway.venue, name, error)
             return
-        tracked.timeouts, tracked.ask_at = 0, self._next_ask(tracked)
+        tracked.ask_at = self._next_ask(tracked)
         for trade in found.trades:
             self._following.absorb(trade)
         if found.report is None:
-            self._following.absent(tracked)
+            self._following.absent(tracked, asked)
             return
         self._following.absorb(found.report)
         if found.report.state == "open" and not tracked.only_takes and tracked.told >= found.report.filled:

@@ -27,9 +27,8 @@ class TrackedOrder(Struct):
     ``settlements``: what was told last. ``end``: the report that it is over. ``is_over``: all that it
     traded was told, too.
     ``is_denied``: it was told not to exist.
-    ``sent``: when it was sent (ns, monotonic); ``ask_at``: when it is asked for next; ``timeouts``: how often no answer
-    came in time, one after the other. ``cancel_wanted``: as soon as its id is known. ``expires``: when the
-    venue ends it (ns UTC) unless that is renewed.
+    ``sent``: when it was sent (ns, monotonic); ``ask_at``: when it is asked for next. ``cancel_wanted``: as soon as its
+    id is known. ``expires``: when the venue ends it (ns UTC) unless that is renewed.
     """
 
     order: Order
@@ -45,7 +44,6 @@ class TrackedOrder(Struct):
     expires: int | None = None
     is_denied: bool = False
     ask_at: int = 0
-    timeouts: int = 0
 
     @property
     def told(self) -> Size:

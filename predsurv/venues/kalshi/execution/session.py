@@ -19,6 +19,8 @@ from predsurv.venues.requests import JSON_HEADERS, Query, VenueRequest
 
 SKEW_MAX: Final = 2_000_000_000
 """Most that this machine's clock may differ from the venue's (ns)."""
+ANSWER_WITHIN: Final = 4_000_000_000
+"""How long (ns) a reading may wait for its answer: one from while the venue was silent has none any more."""
 REQUEST_TOKENS: Final = 10
 CANCEL_TOKENS: Final = 2
 _S: Final = 1_000_000_000
@@ -102,7 +104,10 @@ class KalshiSession:
         url = self._base + path
         try:
             return await self._http.get(
-                url, params=query or None, sign=lambda: self._headers("GET", url, has_body=False)
+                url,
+                params=query or None,
+                sign=lambda: self._headers("GET", url, has_body=False),
+                read_timeout=ANSWER_WITHIN,
             )
         except StatusError as error:
             if error.status in (401, 403):

@@ -27,6 +27,8 @@ _BALANCE_TOKENS: Final = 15
 _BALANCE_BURST: Final = 30
 BALANCES: Final = "/balance-allowance"
 _HOLD: Final = _S
+ANSWER_WITHIN: Final = 4 * _S
+"""How long (ns) a reading may wait for its answer: one from while the venue was silent has none any more."""
 PAGES_MAX: Final = 200
 """Most pages that are read of one list."""
 
@@ -85,7 +87,11 @@ class ClobSession:
         request, limiter = VenueRequest("GET", path), self._balances if path == BALANCES else self._reads
         try:
             return await self._http.get(
-                self._base + path, params=query or None, sign=lambda: self._headers(request), limiter=limiter
+                self._base + path,
+                params=query or None,
+                sign=lambda: self._headers(request),
+                limiter=limiter,
+                read_timeout=ANSWER_WITHIN,
             )
         except StatusError as error:
             if error.status == 401:

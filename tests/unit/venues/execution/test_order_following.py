@@ -91,7 +91,7 @@ def test_orders_of_an_earlier_run_are_asked_for_unless_they_are_over(world: Worl
 def test_an_order_of_an_earlier_run_that_never_arrived_is_rejected_at_once(world: World) -> None:
     world.following.adopt([order("pending")])
     (tracked,) = world.following.orders.live()
-    world.following.absent(tracked)
+    world.following.absent(tracked, world.clock.monotonic())
     assert world.kinds() == [OrderRejected]
     assert not world.is_asked()
 
@@ -132,7 +132,7 @@ def test_a_refusal_of_what_exists_is_not_believed(world: World) -> None:
 def test_what_the_venue_had_and_has_no_more_is_cancelled(world: World) -> None:
     tracked = world.sent("0x1")
     world.following.accept(tracked, OrderId("0x1"))
-    world.following.absent(tracked)
+    world.following.absent(tracked, world.clock.monotonic())
     event = world.told[-1]
     assert isinstance(event, OrderCancelled)
     assert event.reason == "the venue does not have it any more"
@@ -143,10 +143,10 @@ def test_what_the_venue_had_and_has_no_more_is_cancelled(world: World) -> None:
 
 async def test_what_was_just_sent_may_still_arrive(world: World) -> None:
     tracked = world.sent()
-    world.following.absent(tracked)
+    world.following.absent(tracked, world.clock.monotonic())
     assert world.told == []
     await world.clock.advance(ABSENT_AFTER)
-    world.following.absent(tracked)
+    world.following.absent(tracked, world.clock.monotonic())
     (event,) = world.told
     assert isinstance(event, OrderRejected)
     assert event.reason == "the venue does not know it: it never arrived"
@@ -156,10 +156,10 @@ async def test_an_order_of_an_earlier_run_has_as_long_to_arrive_as_one_of_this(w
     await world.clock.advance(ABSENT_AFTER)
     world.following.adopt([replace(order("pending"), submitted=world.clock.now() - ABSENT_AFTER // 2)])
     (tracked,) = world.following.orders.live()
-    world.following.absent(tracked)
+    world.following.absent(tracked, world.clock.monotonic())
     assert world.told == [], "it was sent just before the restart"
     await world.clock.advance(ABSENT_AFTER // 2)
-    world.following.absent(tracked)
+    world.following.absent(tracked, world.clock.monotonic())
     assert world.kinds() == [OrderRejected]
 
 
@@ -189,12 +189,24 @@ def test_a_trade_of_an_order_that_was_denied_is_booked_and_the_rest_is_asked_for
     world.following.adopt([order("rejected", "0x1")])
     tracked = world.following.orders.get(NAME)
     world.following.absorb(replace(trade(4 * MICROS), settlement="failed"))
-    assert (world.kinds(), world.is_asked()) == ([FillFailed], False), "it never came about"
+    assert (world.kinds(), world.is_asked()) == ([Fill, FillFailed], True), "it never came about, of an order that is"
     assert tracked is not None
+    world.told.clear()
     world.following.absorb(trade(4 * MICROS, name="t2"))
-    assert (world.kinds()[1:], world.is_asked(), tracked.is_over) == ([Fill, FillConfirmed], True, False)
+    assert (world.kinds(), world.is_asked(), tracked.is_over) == ([Fill, FillConfirmed], True, False)
     world.following.absorb(report("open", filled=4 * MICROS))
-    assert (world.kinds()[3:], world.named) == ([OrderAccepted], [NAME])
+    assert (world.kinds()[2:], world.named) == ([OrderAccepted], [NAME])
+
+
+def test_a_trade_that_is_first_told_when_it_failed_has_taken_its_part_of_the_order(world: World) -> None:
+    tracked = world.sent("0x1")
+    world.following.accept(tracked, OrderId("0x1"))
+    failed = replace(trade(4 * MICROS), settlement="failed")
+    world.following.absorb(failed)
+    world.following.absorb(failed)
+    assert world.kinds() == [OrderAccepted, Fill, FillFailed]
+    world.following.absorb(report("cancelled", filled=4 * MICROS))
+    assert (world.kinds()[3:], world.is_asked(), tracked.is_over) == ([OrderCancelled], False, True)
 
 
 def test_an_order_that_was_denied_and_is_said_to_have_traded_is_asked_for_its_trades(world: World) -> None:

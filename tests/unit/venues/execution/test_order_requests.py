@@ -273,25 +273,23 @@ async def test_an_order_that_arrived_is_found_with_the_first_question(world: Wor
     assert (tracked.is_accepted, world.gateway.finds) == (True, 1)
 
 
-async def test_a_question_that_is_not_answered_is_given_up_and_asked_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("predsurv.venues.execution.order_requests.ANSWER_WITHIN", 5_000_000)
-    tracked = world.sent_as(NAME)
-    given: list[asyncio.Future[FoundOrder]] = []
+async def test_an_answer_is_as_old_as_its_question(world: World) -> None:
+    world.sent_as(NAME)
+    answer = asyncio.Event()
 
-    async def silent(order: Order) -> FoundOrder:
-        given.append(asyncio.get_running_loop().create_future())
-        return await given[-1]
+    async def find(order: Order) -> FoundOrder:
+        await answer.wait()
+        return FoundOrder(None)
 
-    world.gateway.find = silent  # type: ignore[method-assign]
+    world.gateway.find = find  # type: ignore[method-assign]
+    asking = asyncio.create_task(world.requests.ask())
+    await asyncio.sleep(0)
+    await world.clock.advance(ABSENT_AFTER)
+    answer.set()
+    await asking
+    assert (world.told, world.is_asked()) == ([], True), "it may have arrived since it was asked for"
     await world.requests.ask()
-    await world.requests.ask()
-    assert [each.cancelled() for each in given] == [True, True]
-    assert (tracked.timeouts, world.is_asked()) == (2, True), "each may take twice as long as the one before"
-    del world.gateway.find
-    await world.requests.ask()
-    assert (tracked.timeouts, world.gateway.finds) == (0, 1)
+    assert [type(each) for each in world.told] == [OrderRejected]
 
 
 async def test_an_end_before_the_answer_needs_no_question(world: World) -> None:
