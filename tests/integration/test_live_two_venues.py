@@ -41,7 +41,7 @@ port = 0
 """
 
 
-class Scene:
+class BothVenues:
     """Both venues, served, and the folder that trades on them."""
 
     def __init__(self, loop: BackgroundLoop, venues: Mapping[str, WatchedVenue], folder: Path) -> None:
@@ -62,7 +62,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BothVenues]:
     patched_skew()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config").mkdir()
@@ -79,7 +79,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
             for name, value in each.environ.items():
                 monkeypatch.setenv(name, value)
         monkeypatch.setenv("PREDSURV_LIVE_CONFIRM", "polymarket,kalshi")
-        yield Scene(loop, venues, tmp_path)
+        yield BothVenues(loop, venues, tmp_path)
         for each in venues.values():
             loop.call(each.aclose())
 
@@ -91,7 +91,7 @@ def read_json(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
 
 
 def test_both_accounts_are_read_traded_and_equal_to_the_venues(
-    scene: Scene, capsys: pytest.CaptureFixture[str]
+    scene: BothVenues, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first: dict[str, int] = {}
     read: dict[str, int] = {}
@@ -129,7 +129,7 @@ def test_both_accounts_are_read_traded_and_equal_to_the_venues(
     assert "is traded by live-kalshi-local-and-polymarket-local" in capsys.readouterr().err
 
 
-def test_the_run_can_be_replayed_and_has_a_paper_twin(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_run_can_be_replayed_and_has_a_paper_twin(scene: BothVenues, capsys: pytest.CaptureFixture[str]) -> None:
     assert scene.trade() == 0
     assert "twin" in capsys.readouterr().err
     config = load(None, environ=os.environ, root=scene.folder).config
@@ -141,7 +141,7 @@ def test_the_run_can_be_replayed_and_has_a_paper_twin(scene: Scene, capsys: pyte
 
 
 def test_where_one_account_cannot_begin_nothing_is_sent_to_the_other(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    scene: BothVenues, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     started, first = LiveAccount.start, list[LiveAccount]()
 
@@ -157,7 +157,7 @@ def test_where_one_account_cannot_begin_nothing_is_sent_to_the_other(
     assert not any(each.witness.sent("place") for each in scene.venues.values())
 
 
-def test_a_refusal_of_one_venue_halts_trading_on_both(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_of_one_venue_halts_trading_on_both(scene: BothVenues, capsys: pytest.CaptureFixture[str]) -> None:
     venue = scene.venues["kalshi"]
 
     def forbid(request: Any, response: Any) -> Any:

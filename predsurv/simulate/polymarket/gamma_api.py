@@ -247,9 +247,7 @@ def _market_fields(row: SimulatedMarket, market: Market) -> Json:
         "closedTime": None if row.closed_at is None else spaced(row.closed_at),
         "description": market.description or "",
         "outcomes": _json_string(row.outcomes),
-        "clobTokenIds": _json_string(
-            ("1", "2") if row.version == "v2" else row.tokens
-        ),  # which to trade, it says below
+        "clobTokenIds": _json_string(row.tokens if row.version == "v1" else ("1", "2")),
         "positionIds": list(row.tokens) if row.version == "v2" else [],
         "marketMakerAddress": "",
         "volume": format_micros(market.volume or 0),

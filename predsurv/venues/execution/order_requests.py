@@ -6,7 +6,7 @@ for until the venue says.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 from predsurv.core.errors import AmbiguousError, PredsurvError, TransientError
@@ -58,12 +58,9 @@ class OrderRequests:
         """Cancel an order as soon as the venue's id of it is known, without waiting; ``tell`` hears a refusal."""
         _ = self._start(self._cancel(command, tell))
 
-    async def ask(self) -> None:
-        """Ask for every order whose state has to be known, once; for those that are asked for already, wait."""
-        await self._ask(tuple(self._following.orders.asked))
-
-    async def _ask(self, names: Iterable[ClientOrderId]) -> None:
-        asking = [self._asking_for(name) for name in names]
+    async def ask(self, names: Sequence[ClientOrderId] | None = None) -> None:
+        """Ask for orders, all whose state has to be known by default, once; wait for those that are asked for already."""
+        asking = [self._asking_for(name) for name in (tuple(self._following.orders.asked) if names is None else names)]
         if asking:
             await asyncio.wait(asking)
         for task in asking:
@@ -75,9 +72,9 @@ class OrderRequests:
         async with asyncio.TaskGroup() as rounds:
             while True:
                 await self._clock.sleep(ASK_EVERY)
-                due = self._due()
+                due = [each for each in self._following.orders.due(self._clock.monotonic()) if each not in self._asking]
                 if due:
-                    rounds.create_task(self._ask(due))
+                    rounds.create_task(self.ask(due))
                 self._holds.refresh()
 
     async def aclose(self) -> None:
@@ -85,16 +82,6 @@ class OrderRequests:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def _due(self) -> list[ClientOrderId]:
-        """Return the orders that are to be asked for now, and are not yet."""
-        orders, now = self._following.orders, self._clock.monotonic()
-        found = []
-        for name in orders.asked:
-            tracked = orders.get(name)
-            if name not in self._asking and (tracked is None or tracked.ask_at <= now):
-                found.append(name)
-        return found
 
     def _asking_for(self, name: ClientOrderId) -> asyncio.Task[None]:
         """Return what asks for an order now, the same for everybody who wants to know."""
@@ -171,7 +158,7 @@ class OrderRequests:
             tracked.ask_at = self._clock.monotonic() + ASK_AGAIN
             _LOG.info("%s: order %s cannot be asked for: %s", self._gateway.venue, name, error)
             return
-        tracked.ask_at = self._next_ask(tracked)
+        tracked.ask_at = _next_ask(tracked.sent, self._clock.monotonic())
         for trade in found.trades:
             self._following.absorb(trade)
         if found.report is None:
@@ -180,12 +167,6 @@ class OrderRequests:
         self._following.absorb(found.report)
         if found.report.state == "open" and not tracked.only_takes and tracked.told >= found.report.filled:
             self._following.orders.asked.pop(name, None)
-
-    def _next_ask(self, tracked: TrackedOrder) -> int:
-        """Return when (ns, monotonic) to ask again: seldom after a while, and as soon as its absence is final."""
-        now, final = self._clock.monotonic(), tracked.sent + ABSENT_AFTER
-        again = now + min(max((now - tracked.sent) // 2, ASK_AGAIN), ASK_AGAIN_MAX)
-        return final if now < final < again else again
 
     def _react(self, verdict: Verdict) -> None:
         if verdict.reaction == "halt":
@@ -199,3 +180,9 @@ class OrderRequests:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _next_ask(sent: int, now: int) -> int:
+    """Return when (ns, monotonic) to ask again: seldom after a while, and as soon as an order's absence is final."""
+    final, again = sent + ABSENT_AFTER, now + min(max((now - sent) // 2, ASK_AGAIN), ASK_AGAIN_MAX)
+    return final if now < final < again else again

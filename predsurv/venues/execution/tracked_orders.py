@@ -100,6 +100,11 @@ class TrackedOrders:
         """Return the venue's ids of all orders, in small letters."""
         return self._by_order_id.keys()
 
+    def due(self, now: int) -> list[ClientOrderId]:
+        """Return the orders that the venue is to be asked for ``now`` (ns, monotonic)."""
+        asked = ((name, self._by_client_id.get(name)) for name in self.asked)
+        return [name for name, tracked in asked if tracked is None or tracked.ask_at <= now]
+
     def revive(self, tracked: TrackedOrder) -> None:
         """Take note that an order is not over after all."""
         tracked.is_over = False

@@ -208,6 +208,13 @@ async def test_a_request_with_an_incomplete_answer_is_retried(site: Site, clock:
     assert clock.slept == [BASE]
 
 
+async def test_a_request_may_have_less_time_than_the_others(site: Site, clock: ManualClock) -> None:
+    site.steps = [hang, ok(b"fine")]
+    async with client(clock) as http:
+        assert await http.get(site.url, read_timeout=100 * MS) == b"fine"
+    assert clock.slept == [BASE]
+
+
 async def test_a_trickling_answer_ends_at_the_total_timeout(site: Site, clock: ManualClock) -> None:
     async def trickle(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
