@@ -59,7 +59,7 @@ class OrderRequests:
         _ = self._start(self._cancel(command, tell))
 
     async def ask(self, names: Sequence[ClientOrderId] | None = None) -> None:
-        """Ask for orders, all whose state has to be known by default, once; wait for those that are asked for already."""
+        """Ask for orders, by default all whose state has to be known, once; wait for those asked for already."""
         asking = [self._asking_for(name) for name in (tuple(self._following.orders.asked) if names is None else names)]
         if asking:
             await asyncio.wait(asking)
