@@ -20,6 +20,15 @@ def grouped(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.col(name).set_sorted() for name in ("code", "owner", "visit") if name in rows.columns)
 
 
+def in_seconds(nanoseconds: pl.Expr) -> pl.Expr:
+    """Return ``nanoseconds`` as seconds, to the same last digit in a column of any length.
+
+    A column of several numbers that is divided by one number is multiplied by its reciprocal instead, and one of a
+    single number is not: 60e9 / 1e9 may be more than 60, and what parts of a day give differ from what all of it does.
+    """
+    return nanoseconds / (nanoseconds * 0 + NS_PER_S)
+
+
 def instant(code: pl.Expr, ts: pl.Expr, begin: int) -> pl.Expr:
     """Return the instant of instrument ``code`` at ``ts`` (ns UTC) of the hour from ``begin`` on."""
     return code.cast(pl.Int64) * STRIDE + (ts - begin)

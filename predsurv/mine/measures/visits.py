@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from predsurv.mine.measures.books import VISIT_SUMS
-from predsurv.mine.measures.moments import NS_PER_S, STRIDE
+from predsurv.mine.measures.moments import STRIDE, in_seconds
 from predsurv.mine.measures.trading import IMPACTS
 from predsurv.mine.measures.updates import STALE_SECONDS, bucket_of
 
@@ -87,7 +87,7 @@ def by_instrument(
         pl.col("judged_s").sum(),
     )
     last = visits.filter(pl.col("changed") & (pl.col("end") > pl.col("quiet_from")))
-    bucket = bucket_of((pl.col("end") - pl.col("quiet_from")) / NS_PER_S).alias("bucket")
+    bucket = bucket_of(in_seconds(pl.col("end") - pl.col("quiet_from"))).alias("bucket")
     cut = last.group_by("code", bucket, maintain_order=True).agg(pl.len().cast(pl.Int64).alias("count"))
     ratios = _ratios(joined, RATIOS).join(
         _ratios(_trading(heard, placed), TRADE_RATIOS), on="code", how="full", coalesce=True
@@ -104,7 +104,7 @@ def by_instrument(
 def _joined(visits: pl.DataFrame, measures: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Return the visits with all that was measured in each, 0 where nothing was."""
     joined = visits.with_columns(
-        ((pl.col("end") - pl.col("start")) / NS_PER_S).alias("seconds"),
+        in_seconds(pl.col("end") - pl.col("start")).alias("seconds"),
         _after_a_minute("start").alias("judged_s"),
         _after_a_minute("quiet_from").alias("quiet_s"),
     )
@@ -116,8 +116,8 @@ def _joined(visits: pl.DataFrame, measures: Mapping[str, pl.DataFrame]) -> pl.Da
 
 
 def _after_a_minute(since: str) -> pl.Expr:
-    """Return the seconds after the first minute; in integers first, as 60e9 / 1e9 may be more than 60 in a column."""
-    return (pl.col("end") - pl.col(since) - _STALE).clip(lower_bound=0) / NS_PER_S
+    """Return the seconds after the first minute."""
+    return in_seconds((pl.col("end") - pl.col(since) - _STALE).clip(lower_bound=0))
 
 
 def _trading(heard: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
@@ -128,7 +128,7 @@ def _trading(heard: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
         (pl.col("price") * pl.col("size")).sum().alias("notional"),
     )
     return heard.join(seen, on=["code", "start"], how="left").with_columns(
-        pl.col(*TRADE_RATIOS).fill_null(0), ((pl.col("end") - pl.col("start")) / NS_PER_S).alias("seconds")
+        pl.col(*TRADE_RATIOS).fill_null(0), in_seconds(pl.col("end") - pl.col("start")).alias("seconds")
     )
 
 
