@@ -92,6 +92,7 @@ static inline double seconds(int64_t nanoseconds)
 
 PyObject *mine_changes(PyObject *module, PyObject *args);
 PyObject *mine_books(PyObject *module, PyObject *args);
+PyObject *mine_runs(PyObject *module, PyObject *views);
 PyObject *mine_outcomes(PyObject *module, PyObject *args);
 
 #endif

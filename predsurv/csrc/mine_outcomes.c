@@ -3,13 +3,7 @@
 #include "mine_outcomes.h"
 
 #define NEVER INT64_MAX
-#define BEFORE (-1) /* when the books began that held as the hour did */
 
-/* Best prices that held from `at` to `end` (ns of the hour), micros, TOLD_NOTHING where there is none. */
-enum { TOP_AT, TOP_END, TOP_BID, TOP_ASK, TOP_CELLS };
-/* From which one on they are of an instrument. */
-enum { RUN_CODE, RUN_FIRST, RUN_CELLS };
-enum { ROWS, TRUSTED_ROWS, CARRY, TRUSTED_CARRY, VISITS, TERMS, SETS, PRICES, FEES, GIVEN };
 enum { TERM_SET, TERM_CODE, TERM_SINCE, TERM_UNTIL, TERM_FEE };
 
 /* A time of trading of one outcome, and how far its books were looked at; `next`: when it changes next. */
@@ -22,83 +16,17 @@ typedef struct {
 
 typedef struct {
     const Columns *given;
-    int64_t begin;
-    Visits visits;
-    size_t visit;
-    Sheet tops, runs, sums;
-    int32_t *places; /* of each price in the table of fees, from 1 on; 0: there is no fee */
+    Tops books;
+    Sheet sums;
+    Columns fees; /* of sellers and of buyers, by schedule and price */
     Cursor *cursors, **heap;
 } Outcomes;
-
-/* A row of a column of books, while it is not known until when it held. */
-typedef struct { int64_t code, at, bid, ask; int trusted; } Pending;
-
-/* Keep the book that held until `next`, as far as it is sound and in covered time; -1 without memory. */
-static int keep(Outcomes *self, const Pending *book, int64_t next)
-{
-    int64_t base = book->code * STRIDE;
-    if (next <= book->at)
-        return 0;
-    size_t visit = visit_at(&self->visits, &self->visit, base + (book->at > 0 ? book->at : 0));
-    if (visit == self->visits.count || self->visits.owner[visit] != book->code || !book->trusted)
-        return 0;
-    if (book->bid != TOLD_NOTHING && book->ask != TOLD_NOTHING && book->bid >= book->ask)
-        return 0;
-    Cell *row = sheet_row(&self->tops);
-    if (row == NULL)
-        return -1;
-    int64_t until = self->visits.until[visit] - base;
-    row[TOP_AT].i = book->at;
-    row[TOP_END].i = next < until ? next : until;
-    row[TOP_BID].i = book->bid;
-    row[TOP_ASK].i = book->ask;
-    return 0;
-}
-
-static Pending carried(const Columns *given, Py_ssize_t row)
-{
-    const Columns *carry = &given[CARRY];
-    return (Pending){integers_of(carry, 0)[row], BEFORE, integers_of(carry, 1)[row], integers_of(carry, 2)[row],
-                     ((const uint8_t *)given[TRUSTED_CARRY].views[0].buf)[row]};
-}
-
-static Pending fresh(const Columns *given, Py_ssize_t row)
-{
-    const Columns *rows = &given[ROWS];
-    return (Pending){integers_of(rows, 0)[row], integers_of(rows, 1)[row], integers_of(rows, 2)[row],
-                     integers_of(rows, 3)[row], ((const uint8_t *)given[TRUSTED_ROWS].views[0].buf)[row]};
-}
-
-/* Keep the books of all instruments; 1 when they are not in order, -1 without memory. */
-static int keep_all(Outcomes *self)
-{
-    const Py_ssize_t rows = self->given[ROWS].rows, carry = self->given[CARRY].rows;
-    const int64_t *codes = integers_of(&self->given[ROWS], 0), *old = integers_of(&self->given[CARRY], 0);
-    Pending book = {-1, 0, 0, 0, 0};
-    for (Py_ssize_t row = 0, kept = 0; row < rows || kept < carry;) {
-        int from_carry = kept < carry && (row == rows || old[kept] <= codes[row]);
-        Pending next = from_carry ? carried(self->given, kept++) : fresh(self->given, row++);
-        if (next.code < book.code || (next.code == book.code && next.at < book.at))
-            return 1;
-        if (book.code >= 0 && keep(self, &book, next.code == book.code ? next.at : NS_HOUR) < 0)
-            return -1;
-        if (next.code != book.code) {
-            Cell *run = sheet_row(&self->runs);
-            if (run == NULL)
-                return -1;
-            run[RUN_CODE].i = next.code;
-            run[RUN_FIRST].i = (int64_t)self->tops.rows;
-        }
-        book = next;
-    }
-    return book.code >= 0 ? keep(self, &book, NS_HOUR) : 0;
-}
 
 /* Set the cursor on the books of its instrument, none where it has none. */
 static void seek(const Outcomes *self, Cursor *cursor, int64_t code)
 {
-    const Cell *runs = self->runs.cells;
-    size_t low = 0, high = self->runs.rows;
+    const Cell *runs = self->books.runs.cells;
+    size_t low = 0, high = self->books.runs.rows;
     while (low < high) {
         size_t middle = (low + high) / 2;
         if (runs[middle * RUN_CELLS + RUN_CODE].i < code)
@@ -107,13 +35,13 @@ static void seek(const Outcomes *self, Cursor *cursor, int64_t code)
             high = middle;
     }
     cursor->top = cursor->last = NULL;
-    if (low == self->runs.rows || runs[low * RUN_CELLS + RUN_CODE].i != code)
+    if (low == self->books.runs.rows || runs[low * RUN_CELLS + RUN_CODE].i != code)
         return;
-    int64_t end = low + 1 < self->runs.rows ? runs[(low + 1) * RUN_CELLS + RUN_FIRST].i : (int64_t)self->tops.rows;
+    int64_t end = low + 1 < self->books.runs.rows ? runs[(low + 1) * RUN_CELLS + RUN_FIRST].i : (int64_t)self->books.tops.rows;
     if (end == runs[low * RUN_CELLS + RUN_FIRST].i)
         return;
-    cursor->top = self->tops.cells + runs[low * RUN_CELLS + RUN_FIRST].i * TOP_CELLS;
-    cursor->last = self->tops.cells + end * TOP_CELLS;
+    cursor->top = self->books.tops.cells + runs[low * RUN_CELLS + RUN_FIRST].i * TOP_CELLS;
+    cursor->last = self->books.tops.cells + end * TOP_CELLS;
 }
 
 static int64_t begins(const Cursor *self)
@@ -138,8 +66,8 @@ static void find_next(Cursor *self)
 static void prepare_cursor(const Outcomes *self, Cursor *cursor, Py_ssize_t term)
 {
     const Columns *terms = &self->given[TERMS];
-    *cursor = (Cursor){.since = integers_of(terms, TERM_SINCE)[term] - self->begin,
-                       .until = integers_of(terms, TERM_UNTIL)[term] - self->begin,
+    *cursor = (Cursor){.since = integers_of(terms, TERM_SINCE)[term] - self->books.begin,
+                       .until = integers_of(terms, TERM_UNTIL)[term] - self->books.begin,
                        .fee = integers_of(terms, TERM_FEE)[term]};
     seek(self, cursor, integers_of(terms, TERM_CODE)[term]);
     find_next(cursor);
@@ -147,8 +75,8 @@ static void prepare_cursor(const Outcomes *self, Cursor *cursor, Py_ssize_t term
 
 static int64_t fee_of(const Outcomes *self, int side, int64_t schedule, int64_t price)
 {
-    int64_t place = price > 0 && price < MICROS ? self->places[price] : 0;
-    return place ? integers_of(&self->given[FEES], side)[schedule * self->given[PRICES].rows + place - 1] : 0;
+    int64_t place = is_charged(price) ? self->books.places[price] : 0;
+    return place ? integers_of(&self->fees, side)[schedule * (int64_t)self->books.prices.rows + place - 1] : 0;
 }
 
 static Leg leg_of(const Outcomes *self, const Cursor *cursor)
@@ -256,71 +184,92 @@ static int sum_all(Outcomes *self)
     return 0;
 }
 
-/* Whether each term has a schedule, for which there are as many fees as prices. */
-static int fees_fit(const Columns *given)
+/* Whether each term has a schedule, of which there are fees of all prices. */
+static int fees_fit(const Outcomes *self)
 {
-    Py_ssize_t prices = given[PRICES].rows, schedules = prices ? given[FEES].rows / prices : 0;
-    if (prices && given[FEES].rows % prices)
+    const Columns *terms = &self->given[TERMS];
+    Py_ssize_t prices = (Py_ssize_t)self->books.prices.rows, schedules = prices ? self->fees.rows / prices : 0;
+    if (prices && self->fees.rows % prices)
         return 0;
-    for (Py_ssize_t term = 0; term < given[TERMS].rows; term++) {
-        int64_t fee = integers_of(&given[TERMS], TERM_FEE)[term];
+    for (Py_ssize_t term = 0; term < terms->rows; term++) {
+        int64_t fee = integers_of(terms, TERM_FEE)[term];
         if (fee < 0 || (prices && fee >= schedules))
             return 0;
     }
     return 1;
 }
 
-static int prepare(Outcomes *self)
+/* Ask for the fees at all prices; -1 with an exception. */
+static int ask_fees(Outcomes *self, PyObject *fees_at)
 {
-    const Columns *prices = &self->given[PRICES];
-    size_t terms = (size_t)self->given[TERMS].rows + 1;
-    self->visits = visits_of(&self->given[VISITS]);
-    self->tops.width = TOP_CELLS;
-    self->runs.width = RUN_CELLS;
-    self->sums.width = SUM_CELLS;
-    self->places = PyMem_RawCalloc(MICROS, sizeof *self->places);
-    self->cursors = PyMem_RawMalloc(terms * sizeof *self->cursors);
-    self->heap = PyMem_RawMalloc(terms * sizeof *self->heap);
-    if (self->places == NULL || self->cursors == NULL || self->heap == NULL)
-        return -1;
-    for (Py_ssize_t i = 0; i < prices->rows; i++)
-        if (integers_of(prices, 0)[i] > 0 && integers_of(prices, 0)[i] < MICROS)
-            self->places[integers_of(prices, 0)[i]] = (int32_t)(i + 1);
-    return 0;
+    PyObject *prices = PyBytes_FromStringAndSize((const char *)self->books.prices.cells,
+                                                 (Py_ssize_t)(self->books.prices.rows * sizeof(Cell)));
+    PyObject *told = prices == NULL ? NULL : PyObject_CallOneArg(fees_at, prices);
+    Py_XDECREF(prices);
+    int failed = told == NULL ? -1 : columns_take(&self->fees, told, 2, sizeof(Cell));
+    Py_XDECREF(told); /* the columns keep what they show */
+    if (failed == 0 && !fees_fit(self)) {
+        PyErr_SetString(PyExc_ValueError, "the fees are not those of all schedules and prices");
+        failed = -1;
+    }
+    return failed;
 }
 
-static PyObject *measured(const Columns *given, int64_t begin)
+static int prepare(Outcomes *self)
+{
+    size_t terms = (size_t)self->given[TERMS].rows + 1;
+    self->sums.width = SUM_CELLS;
+    self->cursors = PyMem_RawMalloc(terms * sizeof *self->cursors);
+    self->heap = PyMem_RawMalloc(terms * sizeof *self->heap);
+    return self->cursors == NULL || self->heap == NULL ? -1 : 0;
+}
+
+static void release(Outcomes *self)
+{
+    tops_clear(&self->books);
+    columns_release(&self->fees);
+    sheet_clear(&self->sums);
+    PyMem_RawFree(self->cursors);
+    PyMem_RawFree(self->heap);
+    PyMem_Free(self);
+}
+
+static PyObject *measured(const Columns *given, int64_t begin, PyObject *fees_at)
 {
     Outcomes *self = PyMem_Calloc(1, sizeof(Outcomes));
     if (self == NULL)
         return PyErr_NoMemory();
     self->given = given;
-    self->begin = begin;
     int failed = prepare(self);
-    Py_BEGIN_ALLOW_THREADS
-    failed = failed ? failed : keep_all(self);
-    failed = failed ? failed : sum_all(self);
-    Py_END_ALLOW_THREADS
+    if (failed == 0) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = tops_keep(&self->books, given, begin);
+        Py_END_ALLOW_THREADS
+    }
+    if (failed == 0 && ask_fees(self, fees_at) < 0) {
+        release(self);
+        return NULL;
+    }
+    if (failed == 0) {
+        Py_BEGIN_ALLOW_THREADS
+        failed = sum_all(self);
+        Py_END_ALLOW_THREADS
+    }
     PyObject *made = failed < 0 ? PyErr_NoMemory() : failed ? Py_NewRef(Py_None) : sheet_columns(&self->sums);
-    sheet_clear(&self->tops);
-    sheet_clear(&self->runs);
-    sheet_clear(&self->sums);
-    PyMem_RawFree(self->places);
-    PyMem_RawFree(self->cursors);
-    PyMem_RawFree(self->heap);
-    PyMem_Free(self);
+    release(self);
     return made;
 }
 
-/* mine_outcomes(begin, rows, trusted, carry, trusted, visits, terms, sets, prices, fees): the cells of each set that was
-   observed; None when the rows or the carry are not sorted by instrument and time. */
+/* mine_outcomes(begin, runs, times, trusted, best, carry, trusted, visits, terms, sets, fees_at): the cells of each set
+   that was observed; None when the rows or the carry are not sorted by instrument and time. `fees_at` is called with
+   the prices that are charged. */
 PyObject *mine_outcomes(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    static const Py_ssize_t wanted[GIVEN] = {4, 1, 3, 1, VISIT_COLUMNS, 5, 3, 1, 2};
-    PyObject *columns[GIVEN], *made = NULL;
+    static const Py_ssize_t wanted[GIVEN] = {2, 1, 1, 2, 3, 1, VISIT_COLUMNS, 5, 3};
+    PyObject *columns[GIVEN], *fees_at, *made = NULL;
     long long begin;
-    if (!PyArg_ParseTuple(args, "LOOOOOOOOO", &begin, &columns[0], &columns[1], &columns[2], &columns[3], &columns[4],
-                          &columns[5], &columns[6], &columns[7], &columns[8]))
+    if (!PyArg_ParseTuple(args, "LOOOOOOOOOO", &begin, &columns[0], &columns[1], &columns[2], &columns[3], &columns[4],
+                          &columns[5], &columns[6], &columns[7], &columns[8], &fees_at))
         return NULL;
     Columns *taken = PyMem_Calloc(GIVEN, sizeof(Columns));
     if (taken == NULL)
@@ -328,12 +277,11 @@ PyObject *mine_outcomes(PyObject *Py_UNUSED(module), PyObject *args)
     int failed = 0;
     for (int i = 0; !failed && i < GIVEN; i++)
         failed = columns_take(&taken[i], columns[i], wanted[i], i == TRUSTED_ROWS || i == TRUSTED_CARRY ? 1 : sizeof(Cell)) < 0;
-    if (!failed && (taken[TRUSTED_ROWS].rows != taken[ROWS].rows || taken[TRUSTED_CARRY].rows != taken[CARRY].rows))
+    const Py_ssize_t rows = taken[TIMES].rows;
+    if (!failed && (taken[TRUSTED_ROWS].rows != rows || taken[BEST].rows != rows || taken[TRUSTED_CARRY].rows != taken[CARRY].rows))
         PyErr_SetString(PyExc_ValueError, "the columns are not those of best prices");
-    else if (!failed && !fees_fit(taken))
-        PyErr_SetString(PyExc_ValueError, "the fees are not those of all schedules and prices");
     else if (!failed)
-        made = measured(taken, begin);
+        made = measured(taken, begin, fees_at);
     for (int i = 0; i < GIVEN; i++)
         columns_release(&taken[i]);
     PyMem_Free(taken);

@@ -111,6 +111,7 @@ size_t visit_at(const Visits *self, size_t *at, int64_t instant)
 PyMethodDef mine_functions[] = {
     {"mine_changes", mine_changes, METH_VARARGS, "Measure an hour of changed levels; see mine/measures/compiled.py."},
     {"mine_books", mine_books, METH_VARARGS, "Measure an hour of book rows; see mine/measures/compiled.py."},
+    {"mine_runs", mine_runs, METH_O, "Find the runs of equal texts; see mine/measures/coded_rows.py."},
     {"mine_outcomes", mine_outcomes, METH_VARARGS, "Add up best prices of an hour; see mine/measures/compiled.py."},
     {NULL, NULL, 0, NULL},
 };

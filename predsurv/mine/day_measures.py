@@ -15,6 +15,7 @@ from predsurv.mine.inputs import collector_filter, rows_in
 from predsurv.mine.listed import ListedInstruments, listed_instruments
 from predsurv.mine.lost_time import LostTime, lost_time
 from predsurv.mine.measures import books, moments, visits
+from predsurv.mine.measures.coded_rows import CodedRows
 from predsurv.mine.measures.outcome_sums import NO_SETS, with_mirrored
 from predsurv.mine.measures.totals import BY_VISIT, Totals
 from predsurv.mine.observation import observe
@@ -165,14 +166,14 @@ def _measured(
     first, last = scope.part.bounds(len(scope.ids.categories))
     rows = max(_count(files.deltas), 10 * _count(files.snapshots)) // scope.part.of
     size, parts = max(1, -(-(last - first) // max(1, -(-rows // rows_per_step)))), list[HourMeasures]()
-    best: list[pl.DataFrame] = []
+    best: list[CodedRows] = []
     for low in range(first, last, size):
         reader = scope.reader(low, min(low + size, last))
         own = observed._replace(visits=reader.of(observed.visits, "owner"), trades=reader.of(observed.trades))
         read = reader.hour(*files)
         parts.append(measure_hour(read, own, reader.of(carry)))
         if observed.sets.sets.height:
-            best.append(observed.sets.rows_of(read.snapshots, files.begin))
+            best.append(observed.sets.rows_of(read.snapshots))
     if not parts:
         return HourMeasures({}, carry)
     frames: dict[str, list[pl.DataFrame]] = {}
@@ -181,7 +182,8 @@ def _measured(
             frames.setdefault(name, []).append(frame)
     measures = {name: pl.concat(each) for name, each in frames.items()}
     if best:
-        measures |= add_up(pl.concat(best), carry, observed.visits, observed.sets, files.begin)
+        tops = CodedRows.joined(best)
+        measures |= add_up(tops, carry, observed.visits, observed.sets, files.begin)
     return HourMeasures(measures, pl.concat([part.carry for part in parts]))
 
 

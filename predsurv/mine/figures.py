@@ -9,16 +9,15 @@ from math import log
 from typing import Final
 
 import polars as pl
-from polars.lazyframe.group_by import LazyGroupBy
 
 from predsurv.mine.measures.books import DEPTHS, REACHES_C, TRADED_USD
 from predsurv.mine.measures.excursions import JOINED, longest_joined
 from predsurv.mine.measures.intervals import GAP_REASONS
 from predsurv.mine.measures.outcome_sums import OUTCOME_SUMS
 from predsurv.mine.measures.trading import HORIZONS_S
-from predsurv.mine.measures.updates import bucket_quantile, wait_quantile
 from predsurv.mine.measures.visits import RATIOS, TRADE_RATIOS, ratio_error
 from predsurv.mine.observation import UNKNOWN
+from predsurv.mine.quantiles import quantiles
 from predsurv.state.coverage import OBSERVED
 
 Measures = Mapping[str, pl.DataFrame]
@@ -29,7 +28,6 @@ WITHOUT_BOOKS: Final = (pl.col("observed_s") <= 0) & (pl.col("trades_observed_s"
 SEEN: Final = (pl.col("observed_s") > 0) | (pl.col("trades_observed_s") > 0)
 """Of which anything was observed."""
 _MS: Final = 1_000
-_MICROS: Final = 1e6
 _CHANNELS: Final = ("trades", "lifecycle")
 CHANNEL_REASONS: Final = (*GAP_REASONS, UNKNOWN)
 """Why a channel may not have been observed while the book was."""
@@ -53,7 +51,7 @@ def figures(measures: Measures) -> pl.LazyFrame:
     rows = measures["coverage"].lazy()
     parts = [measures[name].lazy() for name in (*_SUMMED, *_TRADED) if name in measures]
     parts += [_channel(measures["channels"].lazy(), name) for name in _CHANNELS]
-    parts += list(_quantiles(measures))
+    parts += [each.lazy() for each in quantiles(measures)]
     if "excursions" in measures:
         parts.append(longest_joined(measures["excursions"].lazy()))
     for part in parts:
@@ -223,50 +221,6 @@ def _channel(rows: pl.LazyFrame, channel: str) -> pl.LazyFrame:
             for reason in CHANNEL_REASONS
         ),
     )
-
-
-def _quantiles(measures: Measures) -> Iterator[pl.LazyFrame]:
-    if "waits" in measures:
-        shares = {"wait_p10_s": 0.1, "wait_p50_s": 0.5, "wait_p90_s": 0.9, "wait_p99_s": 0.99}
-        every = pl.concat([_waits(measures, "waits", "count"), _waits(measures, "cut_waits", "cut")])
-        added = every.group_by("instrument_id", "bucket").agg(pl.col("count", "cut").sum())
-        each = added.sort("bucket").group_by("instrument_id")
-        yield each.agg(wait_quantile(share).alias(name) for name, share in shares.items())
-    if "ages" in measures:
-        shares = {"message_age_p50_ms": 0.5, "message_age_p90_ms": 0.9, "message_age_p99_ms": 0.99}
-        each = _grouped(measures["ages"], "bucket")
-        yield each.agg((bucket_quantile(share) * _MS).alias(name) for name, share in shares.items())
-    if "spreads" in measures:
-        shares = {"spread_p10_usd": 0.1, "spread_p50_usd": 0.5, "spread_p90_usd": 0.9}
-        each = _grouped(measures["spreads"], "spread")
-        yield each.agg(
-            (weighted_quantile("spread", "seconds", share) / _MICROS).alias(name) for name, share in shares.items()
-        )
-    if "sizes" in measures:
-        shares = {"trade_p50_shares": 0.5, "trade_p90_shares": 0.9}
-        each = _grouped(measures["sizes"], "size")
-        yield each.agg(weighted_quantile("size", "count", share).alias(name) for name, share in shares.items())
-
-
-def _waits(measures: Measures, name: str, counted: str) -> pl.LazyFrame:
-    """Return a histogram as ``instrument_id, bucket, count, cut``, its counts as ``counted``, the other 0."""
-    parts = (pl.col("count").alias(each) if each == counted else pl.lit(0, pl.Int64).alias(each) for each in _PARTS)
-    return measures[name].lazy().select("instrument_id", pl.col("bucket").cast(pl.Int16), *parts)
-
-
-_PARTS: Final = ("count", "cut")
-
-
-def _grouped(rows: pl.DataFrame, value: str) -> LazyGroupBy:
-    """Return ``rows`` by instrument, sorted by ``value`` alone: groups keep that order, and ids are long to compare."""
-    return rows.lazy().sort(value).group_by("instrument_id")
-
-
-def weighted_quantile(value: str, weight: str, share: float) -> pl.Expr:
-    """Return the least ``value`` (sorted) up to which lies ``share`` of all ``weight``, as an aggregation."""
-    total = pl.col(weight).sum()
-    reached = pl.col(weight).cum_sum() >= share * total - _NEGLIGIBLE * total
-    return pl.col(value).filter(reached).first()
 
 
 _COUNTS: Final = ("updates", "jumps", "samples", "updates_n", "trusted_s")

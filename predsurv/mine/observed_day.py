@@ -85,11 +85,7 @@ class CodedReader(NamedTuple):
             first, last = (pl.lit(name, pl.String) for name in (names.first(), names.last()))
             found = found.filter(pl.col("instrument_id").is_between(first, last))
         rows = found.select("instrument_id", *columns).collect()
-        # Files are sorted by instrument: a code for each run of rows costs a quarter of one for each row.
-        runs = rows["instrument_id"].rle().struct.unnest()
-        codes = runs["value"].cast(self.ids, strict=False).to_physical().cast(pl.UInt32)
-        wanted = codes.is_between(self.low, self.high, closed="left").fill_null(value=False)
-        return CodedRows(rows.drop("instrument_id"), codes, runs["len"]).only(wanted)
+        return CodedRows.named(rows, self.ids, self.low, self.high)
 
 
 class DayScope(NamedTuple):

@@ -9,6 +9,7 @@ import polars as pl
 from predsurv.core import native
 from predsurv.mine.hour_measures import NO_BOOKS
 from predsurv.mine.measures import compiled, moments
+from predsurv.mine.measures.coded_rows import CodedRows
 from predsurv.mine.measures.excursions import hour_measures
 from predsurv.mine.measures.outcome_sums import CodedSets, best_carried, outcome_sums
 from predsurv.mine.observed_day import DayScope
@@ -19,7 +20,7 @@ _SUMS: Final = outcome_sums if native.speedups is None else compiled.outcome_mea
 
 
 def add_up(
-    rows: pl.DataFrame, carry: pl.DataFrame, visits: pl.DataFrame, sets: CodedSets, begin: int
+    rows: CodedRows, carry: pl.DataFrame, visits: pl.DataFrame, sets: CodedSets, begin: int
 ) -> dict[str, pl.DataFrame]:
     """Return the measures ``outcomes`` and ``excursions`` of the best prices of an hour, as ``outcome_sums`` says."""
     return hour_measures(_SUMS(rows, carry, visits, sets, begin), begin)
@@ -35,6 +36,6 @@ def sets_by_hour(scope: DayScope, snapshots: Mapping[int, Sequence[Path]]) -> It
         files, begin = snapshots.get(hour, []), scope.day.start + hour * NS_HOUR
         check_listed(Layout(scope.day.data_dir), files, scope.sealed)
         visits = moments.visits_within(scope.every_visit.lazy(), begin).collect()
-        rows = sets.rows_of(reader.best(files), begin)
+        rows = sets.rows_of(reader.best(files))
         yield add_up(rows, carry, visits, sets, begin)
-        carry = best_carried(rows, carry, visits)
+        carry = best_carried(rows, carry, visits, begin)

@@ -87,11 +87,11 @@ def summed(tape: OutcomeTape, *, by_c: bool = native.speedups is not None) -> li
         within = moments.visits_within(begun.lazy(), begin).collect()
         each = [snapshots(leg.tape, hour, code) for code, leg in enumerate(tape.legs)]
         books = CodedRows.of(pl.concat(each))
-        rows = sets.rows_of(books, begin)
+        rows = sets.rows_of(books)
         found = add_up(rows, carry, within, sets, begin)
         assert found.equals(add_up(rows, lean, within, sets, begin))
         totals.add(hour_measures(found, begin))
-        lean = best_carried(rows, lean, within)
+        lean = best_carried(rows, lean, within, begin)
         nothing = ObservedHour(within, _NO_TRADES, pl.DataFrame(schema={"code": pl.UInt32}))
         carry = measure_hour(HourRows(begin, books, LEVELS, None), nothing, carry, by_c=by_c).carry
     return _figures(tape.legs, totals.measures())

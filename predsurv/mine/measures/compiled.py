@@ -6,6 +6,7 @@ measured while its rows are at hand. The functions in Python are the specificati
 the order of rows and for rounding (sums in another order).
 """
 
+from array import array
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -18,7 +19,7 @@ from predsurv.core.ids import OrderSide
 from predsurv.mine.measures.books import TRADED_USD, VISIT_SUMS, WEIGHTED
 from predsurv.mine.measures.coded_rows import CodedRows
 from predsurv.mine.measures.moments import instant
-from predsurv.mine.measures.outcome_sums import SET_SUMS, CodedSets, best_before, fee_of_sets, told
+from predsurv.mine.measures.outcome_sums import SET_SUMS, TOP, CodedSets, fee_of_sets, told
 from predsurv.mine.measures.trading import IMPACTS
 from predsurv.store.schema import level_columns
 
@@ -32,7 +33,7 @@ _INTEGERS: Final = frozenset(
     | {"set", "excursions", "excursions_net", "head_ns", "tail_ns", "head_net_ns", "tail_net_ns"}
 )
 _TYPES: Final = (
-    dict.fromkeys(("code", "visit", "set"), pl.UInt32()) | {"bucket": pl.Int16()} | dict.fromkeys(_FLAGS, pl.Boolean())
+    dict.fromkeys(("code", "visit", "set"), pa.uint32()) | {"bucket": pa.int16()} | dict.fromkeys(_FLAGS, pa.bool_())
 )
 _COSTS: Final = tuple(f"cost_{usd}_known_s" for usd in TRADED_USD)
 _PATHS: Final = tuple(f"{name}_{when}" for name in ("mid", "micro") for when in ("open", "high", "low", "close"))
@@ -123,42 +124,39 @@ def book_measures(
 
 
 def outcome_measures(
-    rows: pl.DataFrame, carry: pl.DataFrame, visits: pl.DataFrame, scope: CodedSets, begin: int
+    rows: CodedRows, carry: pl.DataFrame, visits: pl.DataFrame, scope: CodedSets, begin: int
 ) -> pl.DataFrame:
     """Return what ``outcome_sums`` makes of the best prices ``rows`` in the hour from ``begin`` on."""
     module = _module()
-    before = best_before(carry)
-    prices = pl.concat([frame[side] for frame in (rows, before) for side in ("bid", "ask")]).drop_nulls().unique()
     terms, sets = scope.terms.sort("set"), scope.sets.sort("set")
 
-    def measure(rows: pl.DataFrame, before: pl.DataFrame) -> Any:
+    def measure(rows: CodedRows, before: pl.DataFrame) -> Any:
         return module.mine_outcomes(
             begin,
-            tuple(_integers(rows[name]) for name in ("code", "at", "bid", "ask")),
-            (_flags(rows["trusted"]),),
-            tuple(_integers(before[name]) for name in ("code", "bid", "ask")),
+            _runs(rows),
+            (_integers(rows.rows["ts_recv"]),),
+            (_flags(rows.rows["trusted"]),),
+            tuple(_numbers(rows.rows[name]) for name in TOP),
+            (_integers(before["code"]), _numbers(before["bid"]), _numbers(before["ask"])),
             (_flags(before["trusted"]),),
             _visits(visits),
             tuple(_integers(terms[name]) for name in ("set", "code", "since", "until", "fee")),
             tuple(_integers(sets[name]) for name in ("set", "legs", "exhaustive")),
-            (_integers(prices),),
-            _fees(prices, scope),
+            lambda prices: _fees(prices, scope),
         )
 
-    made = measure(rows, before)
+    made = measure(rows, carry)
     if made is None:
-        made = measure(rows.sort("code", "at", maintain_order=True), before.sort("code", maintain_order=True))
+        made = measure(rows.sorted(), carry.sort("code", maintain_order=True))
     return told(_frame(_SETS, made), scope)
 
 
-def _fees(prices: pl.Series, scope: CodedSets) -> tuple[Any, ...]:
-    """Return what sellers and what buyers pay at ``prices`` by each schedule of ``scope``."""
+def _fees(prices: bytes, scope: CodedSets) -> "tuple[array[int], ...]":
+    """Return what sellers and what buyers pay at ``prices`` (int64, micros) by each schedule of ``scope``."""
     sides: tuple[OrderSide, ...] = ("sell", "buy")
+    asked = memoryview(prices).cast("q").tolist()
     return tuple(
-        _integers(
-            pl.Series([fee_of_sets(each, price, side) for each in scope.schedules for price in prices], dtype=pl.Int64)
-        )
-        for side in sides
+        array("q", [fee_of_sets(each, price, side) for each in scope.schedules for price in asked]) for side in sides
     )
 
 
@@ -220,11 +218,12 @@ def _content(column: pl.Series, untold: float, width: int) -> Any:
 
 def _frame(names: Sequence[str], columns: Sequence[bytes]) -> pl.DataFrame:
     """Return the table with the columns ``names``; a number that is null is NaN there."""
-    kinds = [pa.int64() if name in _INTEGERS else pa.float64() for name in names]
-    arrays = [
-        pa.Array.from_buffers(kind, len(content) // 8, [None, pa.py_buffer(content)])
-        for kind, content in zip(kinds, columns, strict=True)
-    ]
-    made: Any = pl.from_arrow(pa.table(arrays, names=list(names)))
-    frame: pl.DataFrame = made.cast({name: kind for name, kind in _TYPES.items() if name in names})
-    return frame
+    batch: Any = pa.record_batch([_array(*each) for each in zip(names, columns, strict=True)], names=list(names))
+    return pl.DataFrame(batch)
+
+
+def _array(name: str, content: bytes) -> Any:
+    """Return a column, of the type that it has; Arrow converts it here, as polars would wake its threads for it."""
+    kind = pa.int64() if name in _INTEGERS else pa.float64()
+    array: Any = pa.Array.from_buffers(kind, len(content) // 8, [None, pa.py_buffer(content)])
+    return array.cast(_TYPES[name]) if name in _TYPES else array

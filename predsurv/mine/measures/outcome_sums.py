@@ -25,7 +25,9 @@ from predsurv.store.layout import NS_HOUR
 FEE_SETS: Final = 1_000
 """Fees are those of so many sets traded at once, so that what venues round hardly counts."""
 
-_TOP: Final = ("bid_px_00", "ask_px_00")
+TOP: Final = ("bid_px_00", "ask_px_00")
+"""The columns of the best prices (dollars)."""
+
 _SEEN: Final = ("set_s", "set_asked_s", "set_bids_s", "set_asks_s")
 _STRETCHES: Final = tuple(
     tuple(
@@ -54,17 +56,12 @@ class CodedSets(NamedTuple):
     shown: pl.DataFrame
     schedules: tuple[FeeSchedule, ...]
 
-    def rows_of(self, snapshots: CodedRows | None, begin: int) -> pl.DataFrame:
-        """Return the best prices of the outcomes in the ``snapshots`` of the hour from ``begin`` on.
-
-        ``code, at`` (ns after ``begin``), ``trusted, bid, ask`` (micros, null where there is none).
-        """
-        wanted = _NO_ROWS if snapshots is None else self._rows(snapshots)
-        return wanted.select("code", (pl.col("ts_recv").cast(pl.Int64) - begin).alias("at"), "trusted", *_prices(_TOP))
-
-    def _rows(self, snapshots: CodedRows) -> pl.DataFrame:
-        rows = CodedRows(snapshots.rows.select("ts_recv", "trusted", *_TOP), snapshots.codes, snapshots.lengths)
-        return rows.only(snapshots.codes.is_in(self.terms["code"].unique().implode())).frame()
+    def rows_of(self, snapshots: CodedRows | None) -> CodedRows:
+        """Return the best prices of the outcomes in ``snapshots``: ``ts_recv, trusted, bid_px_00, ask_px_00``."""
+        if snapshots is None:
+            return CodedRows.of(_NO_ROWS)
+        rows = CodedRows(snapshots.rows.select("ts_recv", "trusted", *TOP), snapshots.codes, snapshots.lengths)
+        return rows.only(snapshots.codes.is_in(self.terms["code"].unique().implode()))
 
 
 NO_SETS: Final = CodedSets(
@@ -83,19 +80,19 @@ _NO_ROWS: Final = pl.DataFrame(
         "code": pl.UInt32(),
         "ts_recv": pl.Datetime("ns", "UTC"),
         "trusted": pl.Boolean(),
-        **dict.fromkeys(_TOP, pl.Float64()),
+        **dict.fromkeys(TOP, pl.Float64()),
     }
 )
 
 
-def best_carried(rows: pl.DataFrame, carry: pl.DataFrame, visits: pl.DataFrame) -> pl.DataFrame:
-    """Return the best prices that hold at the end of an hour, as the ``carry`` of the next one (dollars)."""
-    held = _in_visits(_with_carry(rows, carry).lazy(), visits.lazy())
+def best_carried(rows: CodedRows, carry: pl.DataFrame, visits: pl.DataFrame, begin: int) -> pl.DataFrame:
+    """Return the best prices that hold at the end of the hour from ``begin`` on, as the ``carry`` of the next one."""
+    held = _in_visits(_with_carry(rows, carry, begin).lazy(), visits.lazy())
     return held.filter(pl.col("end") == NS_HOUR).select("code", "trusted", pl.col("bid", "ask") / MICROS).collect()
 
 
 def outcome_sums(
-    rows: pl.DataFrame, carry: pl.DataFrame, visits: pl.DataFrame, scope: CodedSets, begin: int
+    rows: CodedRows, carry: pl.DataFrame, visits: pl.DataFrame, scope: CodedSets, begin: int
 ) -> pl.DataFrame:
     """Return the sums of the sets in the hour from ``begin`` on, for each instrument (``code``) that tells of one.
 
@@ -109,7 +106,7 @@ def outcome_sums(
     begins in, and of the one that it ends in, 0 where there is none.
     """
     sound = (pl.col("bid") < pl.col("ask")).fill_null(value=True)
-    held = _in_visits(_with_carry(rows, carry).lazy(), visits.lazy()).filter(pl.col("trusted") & sound)
+    held = _in_visits(_with_carry(rows, carry, begin).lazy(), visits.lazy()).filter(pl.col("trusted") & sound)
     legs = _legs(held, scope, begin).collect()
     states = _states(_with_fees(legs, scope.schedules).lazy(), scope.sets.lazy()).collect()
     found = _sums(states.lazy())
@@ -166,14 +163,14 @@ def _prices(names: Sequence[str]) -> tuple[pl.Expr, ...]:
     )
 
 
-def _with_carry(rows: pl.DataFrame, carry: pl.DataFrame) -> pl.DataFrame:
-    """Return ``rows`` with the books of the hour before, there from −1 on, so that what they were then is known."""
-    return pl.concat([best_before(carry), rows])
+def _with_carry(rows: CodedRows, carry: pl.DataFrame, begin: int) -> pl.DataFrame:
+    """Return the books of the hour from ``begin`` on: ``code, at`` (ns after it), ``trusted, bid, ask`` (micros).
 
-
-def best_before(carry: pl.DataFrame) -> pl.DataFrame:
-    """Return the best prices of ``carry`` as ``rows_of`` gives them, with −1 for ``at``."""
-    return carry.select("code", pl.lit(-1, pl.Int64).alias("at"), "trusted", *_prices(("bid", "ask")))
+    Those of the hour before are there from −1 on, so that what they were then is known.
+    """
+    before = carry.select("code", pl.lit(-1, pl.Int64).alias("at"), "trusted", *_prices(("bid", "ask")))
+    at = (pl.col("ts_recv").cast(pl.Int64) - begin).alias("at")
+    return pl.concat([before, rows.frame().select("code", at, "trusted", *_prices(TOP))])
 
 
 def _in_visits(rows: pl.LazyFrame, visits: pl.LazyFrame) -> pl.LazyFrame:

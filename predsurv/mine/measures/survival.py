@@ -16,15 +16,20 @@ import polars as pl
 _NEGLIGIBLE: Final = 1e-9
 
 
-def reached(share: float) -> pl.Expr:
-    """Return where the ``share`` quantile is reached of a histogram (``count, cut``, shortest bucket first).
+def outlasting() -> pl.Expr:
+    """Return the share of times that outlast each bucket of a histogram (``count, cut``, shortest bucket first).
 
     ``count``: times that ended in the bucket, ``cut`` those that were last seen in it.
     """
     every = pl.col("count") + pl.col("cut")
     at_risk = every.sum() - every.cum_sum() + every - pl.col("cut") / 2
     hazard = pl.when(at_risk > 0).then(pl.col("count") / at_risk).otherwise(0.0)
-    return (1 - hazard).cum_prod() <= 1 - share + _NEGLIGIBLE
+    return (1 - hazard).cum_prod()
+
+
+def reached(left: pl.Expr, share: float) -> pl.Expr:
+    """Return where the ``share`` quantile is reached, ``left`` being the share that outlasts each bucket."""
+    return left <= 1 - share + _NEGLIGIBLE
 
 
 def quantile(times: Sequence[float], ended: Sequence[bool], share: float) -> float | None:

@@ -24,7 +24,9 @@ BY_VISIT: Final[tuple[str, ...]] = ("visit_books", "visit_moves", "visit_impacts
 _COUNTED: Final = ("waits", "cut_waits", "ages", "sizes")
 """Measures of integers, which add up to the same in any order, and so in a third of the time."""
 
-_ROWS_MAX: Final = 300_000
+_VALUES: Final = 1 << 16  # of an int16
+
+_ROWS_MAX: Final = 1_000_000
 """Rows of a measure that wait to be added up, at least; as many as the total has, so that adding up stays cheap."""
 
 
@@ -41,7 +43,15 @@ def counted(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame
     """Return the total ``count`` of ``frames`` per ``keys``, in no particular order."""
     if len(frames) == 1:
         return frames[0]
-    return pl.concat(frames).lazy().group_by(*keys).agg(pl.col("count").sum()).collect(engine="streaming")
+    rows, kinds = pl.concat(frames).lazy(), frames[0].schema
+    if [kinds[name] for name in keys] != [pl.UInt32, pl.Int16]:
+        return rows.group_by(*keys).agg(pl.col("count").sum()).collect(engine="streaming")
+    unit, value = keys  # as one number: half the time
+    packed = rows.select((pl.col(unit).cast(pl.Int64) * _VALUES + pl.col(value)).alias("key"), "count")
+    found = packed.group_by("key").agg(pl.col("count").sum()).collect(engine="streaming")
+    second = (pl.col("key") + _VALUES // 2) % _VALUES - _VALUES // 2
+    first = (pl.col("key") - second) // _VALUES
+    return found.select(first.cast(pl.UInt32).alias(unit), second.cast(pl.Int16).alias(value), "count")
 
 
 def _total(name: str) -> pl.Expr:

@@ -4,7 +4,6 @@ from typing import Final
 
 import polars as pl
 
-from predsurv.mine.measures import survival
 from predsurv.mine.measures.moments import NS_PER_S, instant, located
 
 STALE_SECONDS: Final = 60
@@ -84,15 +83,6 @@ def _histogram(rows: pl.LazyFrame, seconds: pl.Expr) -> pl.LazyFrame:
     return each.explode("bucket", "count").select("code", "bucket", pl.col("count").cast(pl.Int64))
 
 
-def bucket_quantile(share: float) -> pl.Expr:
-    """Return the ``share`` quantile of a histogram (``bucket, count``, sorted by bucket) as an aggregation, seconds."""
-    return _middle(pl.col("count").cum_sum() >= share * pl.col("count").sum())
-
-
-def wait_quantile(share: float) -> pl.Expr:
-    """Return the same of one that also has times not seen to their end, ``cut``; null where it is not reached."""
-    return _middle(survival.reached(share))
-
-
-def _middle(reached: pl.Expr) -> pl.Expr:
-    return 2.0 ** ((pl.col("bucket").filter(reached).first() + 0.5) / STEPS_PER_OCTAVE)
+def middle_of(bucket: pl.Expr) -> pl.Expr:
+    """Return the middle of a ``bucket``, seconds."""
+    return 2.0 ** ((bucket + 0.5) / STEPS_PER_OCTAVE)

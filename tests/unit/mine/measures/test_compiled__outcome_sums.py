@@ -1,6 +1,7 @@
 """The compiled sums of outcomes are those of their specification: several sets, files out of order, gaps in codes."""
 
 from collections.abc import Sequence
+from struct import pack
 
 import polars as pl
 import pytest
@@ -20,7 +21,7 @@ from tests.kit.outcome_tapes import Leg, OutcomeTape
 
 pytestmark = pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
 
-NO_BEST = NO_SETS.rows_of(None, T0)
+NO_BEST = NO_SETS.rows_of(None)
 _CODE = pl.UInt32
 _LONE = 9
 """A code of which no book is recorded."""
@@ -73,14 +74,14 @@ def test_both_implementations_add_up_the_same(tapes: list[OutcomeTape], order: s
         begin = T0 + hour * HOUR
         observed = within(legs, begin)
         every = pl.concat([snapshots(leg.tape, hour, code) for code, leg in legs.items()])
-        rows = scope.rows_of(CodedRows.of(every), begin)
         if order == "two files":  # that follow one another
-            rows, carry = pl.concat([rows.gather_every(2), rows.gather_every(2, 1)]), carry.reverse()
+            every, carry = pl.concat([every.gather_every(2), every.gather_every(2, 1)]), carry.reverse()
         elif order == "backwards":
-            rows = rows.reverse().sort("code", maintain_order=True)
+            every = every.reverse().sort("code", maintain_order=True)
+        rows = scope.rows_of(CodedRows.of(every))
         specified = outcome_sums(rows, carry, observed, scope, begin)
         same(specified, compiled.outcome_measures(rows, carry, observed, given_scope, begin))
-        carry = best_carried(rows, carry, observed)
+        carry = best_carried(rows, carry, observed, begin)
 
 
 def lone_pair(first: BookRow, second: BookRow, fee: FeeSchedule) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -90,7 +91,7 @@ def lone_pair(first: BookRow, second: BookRow, fee: FeeSchedule) -> tuple[pl.Dat
     legs, scope = coded([tape, tape])
     scope = scope._replace(schedules=tuple(fee for _ in scope.schedules))
     every = pl.concat([snapshots(leg.tape, 0, code) for code, leg in legs.items()])
-    given_rows = (scope.rows_of(CodedRows.of(every), T0), NO_BOOKS, within(legs, T0), scope, T0)
+    given_rows = (scope.rows_of(CodedRows.of(every)), NO_BOOKS, within(legs, T0), scope, T0)
     return outcome_sums(*given_rows), compiled.outcome_measures(*given_rows)
 
 
@@ -128,15 +129,28 @@ def test_sets_without_books_and_books_without_sets_tell_nothing() -> None:
 
 def test_columns_that_are_not_best_prices_are_refused() -> None:
     assert native.speedups is not None
-    one, terms = b"12345678", (b"\0" * 8,) * 5
-    given_columns = [(b"",) * 4, (b"",), (b"",) * 3, (b"",), (b"",) * 6, terms, (b"",) * 3, (one,), (one, one)]
-    assert native.speedups.mine_outcomes(0, *given_columns) == (b"",) * 17
-    with pytest.raises(ValueError, match="best prices"):
-        native.speedups.mine_outcomes(0, given_columns[0], (b"1",), *given_columns[2:])
-    with pytest.raises(ValueError, match="as many columns"):
-        native.speedups.mine_outcomes(0, (b"",), *given_columns[1:])
-    for fees in ((b"", b""), (one * 2, one * 2)):
+    sum_up = native.speedups.mine_outcomes
+    one, byte = pack("q", 1), b"\1"
+    visit = tuple(pack("q", each) for each in (0, 1, moments.STRIDE, moments.STRIDE + 9, 0, 0))
+    best = ((one, one), (one,), (byte,), (pack("d", 0.25), pack("d", 0.5)), (b"",) * 3, (b"",), visit)
+    terms = tuple(pack("q", each) for each in (7, 1, 0, 9, 0))
+
+    def fees(*given_fees: bytes) -> object:
+        return sum_up(0, *best, terms, (b"",) * 3, lambda prices: given_fees)
+
+    assert fees(one * 2, one * 2) == (b"",) * 17
+    for count in (1, 3):
         with pytest.raises(ValueError, match="schedules and prices"):
-            native.speedups.mine_outcomes(0, *given_columns[:7], (one * 3,) if fees[0] else (one,), fees)
-    with pytest.raises(ValueError, match="schedules and prices"):
-        native.speedups.mine_outcomes(0, *given_columns[:5], (*terms[:4], b"\xff" * 8), *given_columns[6:])
+            fees(one * count, one * count)
+    for schedule in (-1, 1):
+        with pytest.raises(ValueError, match="schedules and prices"):
+            sum_up(0, *best, (*terms[:4], pack("q", schedule)), (b"",) * 3, lambda prices: (one * 2, one * 2))
+    with pytest.raises(ValueError, match="as many columns"):
+        fees(one)
+    with pytest.raises(ZeroDivisionError):
+        sum_up(0, *best, terms, (b"",) * 3, lambda prices: 1 // 0)
+    shorter: dict[int, tuple[bytes, ...]] = {0: (one,), 1: (one * 2,), 2: (b"",), 3: (one, b""), 5: (byte,), 6: (b"",)}
+    for place, wrong in shorter.items():
+        columns = [wrong if each == place else column for each, column in enumerate(best)]
+        with pytest.raises(ValueError, match=r"best prices|as many columns|one length"):
+            sum_up(0, *columns, terms, (b"",) * 3, lambda prices: (b"", b""))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.mine.measures.survival import quantile, reached
+from predsurv.mine.measures.survival import outlasting, quantile, reached
 
 TIMES = st.lists(st.tuples(st.integers(1, 8), st.booleans()), min_size=1, max_size=30)
 SHARES = st.sampled_from([0.1, 0.5, 0.9])
@@ -17,7 +17,7 @@ SHARES = st.sampled_from([0.1, 0.5, 0.9])
 def by_rows(counts: dict[int, tuple[int, int]], share: float) -> int | None:
     rows = [(bucket, *counts[bucket]) for bucket in sorted(counts)]
     table = pl.DataFrame(rows, schema=["bucket", "count", "cut"], orient="row")
-    found = table.select(pl.col("bucket").filter(reached(share)).first()).item()
+    found = table.select(pl.col("bucket").filter(reached(outlasting(), share)).first()).item()
     return None if found is None else int(found)
 
 
