@@ -53,7 +53,13 @@ typedef struct { const int64_t *visit, *owner, *since, *until, *quiet_from, *cha
 Visits visits_of(const Columns *columns);
 
 /* Return the visit at `instant`, from the one at `*at` on, which moves up to it; the count of visits where none is. */
-size_t visit_at(const Visits *self, size_t *at, int64_t instant);
+static inline size_t visit_at(const Visits *self, size_t *at, int64_t instant)
+{
+    while (*at + 1 < self->count && self->since[*at + 1] <= instant)
+        ++*at;
+    int inside = *at < self->count && self->since[*at] <= instant && instant < self->until[*at];
+    return inside ? *at : self->count;
+}
 
 /* The cells of a book row: the columns of `books.shapes`, in another order. A number that is null is NaN. */
 enum { AT, CODE, TRUSTED, CROSSED, CUT_5, CUT_10, SPREAD, MID, IMBALANCE, BID_SZ, ASK_SZ, DEPTH, COST = DEPTH + 8, BID = COST + 3, ASK,
@@ -62,11 +68,11 @@ enum { AT, CODE, TRUSTED, CROSSED, CUT_5, CUT_10, SPREAD, MID, IMBALANCE, BID_SZ
 #define REACH_5C 2 /* which of the depths reaches 5 cents */
 #define AMOUNTS 3
 
-/* Compute the cells of the book that stands in row `row` of the level columns, of `levels` a side. */
-void shape_of(Cell *cells, const Columns *columns, Py_ssize_t levels, Py_ssize_t row);
+/* A book row that held until `end`, in a visit; `row`: of the columns. */
+typedef struct { Cell cells[SHAPE_CELLS]; int64_t end; size_t visit; Py_ssize_t row; } Held;
 
-/* A book row that held until `end`, in a visit. */
-typedef struct { Cell cells[SHAPE_CELLS]; int64_t end; size_t visit; } Held;
+/* Compute the cells of `count` books, in rows that follow one another, from level columns of `levels` a side. */
+void shapes_of(Held *held, size_t count, const Columns *columns, Py_ssize_t levels);
 
 /* A quote: a held row in which the mid was known, and the run of them that it is in. */
 typedef struct {

@@ -62,17 +62,32 @@ static Py_ssize_t collect(Books *self, int64_t code, Py_ssize_t row, Py_ssize_t 
     return kept;
 }
 
+/* Read what stands in a row about its time; the rest of a row of the carry too. */
 static void read_book(Books *self, Held *held, int64_t code, const Moment *moment)
 {
+    held->row = moment->row;
     if (moment->row < 0) {
         for (int cell = 0; cell < SHAPE_CELLS; cell++)
             held->cells[cell].i = integers_of(self->carry, cell)[-1 - moment->row];
         return;
     }
-    shape_of(held->cells, self->levels, self->level_count, moment->row);
     held->cells[AT].i = moment->at;
     held->cells[CODE].i = code;
     held->cells[TRUSTED].i = self->trusted[moment->row];
+}
+
+/* Read the levels of the first `count` held rows. */
+static void read_levels(Books *self, size_t count)
+{
+    for (size_t first = 0, next; first < count; first = next) {
+        Py_ssize_t row = self->held[first].row;
+        for (next = first + 1; next < count && self->held[next].row == row + (Py_ssize_t)(next - first);)
+            next++;
+        if (row < 0)
+            next = first + 1;
+        else
+            shapes_of(&self->held[first], next - first, self->levels, self->level_count);
+    }
 }
 
 /* Find the rows that held in covered time. */
@@ -89,6 +104,7 @@ static size_t hold(Books *self, int64_t code, size_t count)
         held->visit = visit;
         held->end = i + 1 < count && self->moments[i + 1].at < until ? self->moments[i + 1].at : until;
     }
+    read_levels(self, found);
     return found;
 }
 

@@ -100,14 +100,6 @@ Visits visits_of(const Columns *columns)
     };
 }
 
-size_t visit_at(const Visits *self, size_t *at, int64_t instant)
-{
-    while (*at + 1 < self->count && self->since[*at + 1] <= instant)
-        ++*at;
-    int inside = *at < self->count && self->since[*at] <= instant && instant < self->until[*at];
-    return inside ? *at : self->count;
-}
-
 PyMethodDef mine_functions[] = {
     {"mine_changes", mine_changes, METH_VARARGS, "Measure an hour of changed levels; see mine/measures/compiled.py."},
     {"mine_books", mine_books, METH_VARARGS, "Measure an hour of book rows; see mine/measures/compiled.py."},

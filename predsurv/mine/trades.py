@@ -35,9 +35,15 @@ def placed_trades(trades: pl.LazyFrame, intervals: pl.LazyFrame, mirrors: pl.Dat
     own = _located(rows, intervals).filter("observed").select(_COLUMNS)
     if mirrors.is_empty():
         return own
-    known = rows.filter(pl.col("trade_id").is_not_null()).select("instrument_id", "trade_id").unique()
+    mirrored = rows.join(mirrors.lazy(), on="instrument_id")
+    firsts = mirrored.select(pl.col("primary").alias("instrument_id")).unique()
+    known = (
+        rows.filter(pl.col("trade_id").is_not_null())
+        .select("instrument_id", "trade_id")
+        .join(firsts, on="instrument_id", how="semi")
+    )
     others = (
-        _located(rows.join(mirrors.lazy(), on="instrument_id"), intervals)
+        _located(mirrored, intervals)
         .filter(~pl.col("observed"))
         .select(
             pl.col("primary").alias("instrument_id"),

@@ -9,6 +9,7 @@ have no history.
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +27,8 @@ _NOT_FACTS: Final = frozenset(
     | {"fetched_at", "last_seen", "unchanged_since", "replaced"}
 )
 _FACTS: Final = tuple(each.name for each in fields(MarketLine) if each.name not in _NOT_FACTS)
+_FEE: Final = _FACTS.index("fee")
+_facts_of: Final = attrgetter(*_FACTS)
 
 
 def facts_of_line(line: MarketLine) -> tuple[object, ...]:
@@ -33,7 +36,8 @@ def facts_of_line(line: MarketLine) -> tuple[object, ...]:
 
     Since when a fee holds is no fact of its own: a venue that does not tell it has the time of the scan there.
     """
-    return tuple([_said(name, line) for name in _FACTS])
+    facts: tuple[object, ...] = _facts_of(line)
+    return (*facts[:_FEE], _said("fee", line), *facts[_FEE + 1 :])
 
 
 def versions(line: MarketLine) -> list[MarketLine]:

@@ -15,7 +15,6 @@ from predsurv.core.ids import VenueName
 from predsurv.store.files import PRIVATE_DIR, append_lines, make_dirs, sync_dir, write_whole
 from predsurv.store.layout import daily_log_path, daily_logs, end_of, parse_file
 
-_READ_BYTES: Final = 1 << 20
 _TAIL_BYTES: Final = 1 << 18
 _CUTOFF: Final = "cutoff.json"
 
@@ -114,8 +113,5 @@ def parse_lines(text: bytes) -> Iterator[SealedFile]:
 
 def digest(path: Path) -> str:
     """Return the BLAKE2b-256 of a file's content, in hex."""
-    state = hashlib.blake2b(digest_size=32)
     with path.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            state.update(block)
-    return state.hexdigest()
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=32)).hexdigest()

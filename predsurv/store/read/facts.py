@@ -35,6 +35,7 @@ from predsurv.store.universe import (
     UNREADABLE,
     date_in_force,
     line_ids,
+    parse_iso,
     parse_line,
     universe_files,
 )
@@ -239,6 +240,10 @@ def _lifecycle(layout: Layout, query: FactsQuery) -> Iterator[MarketFact]:
             yield event
 
 
+def _unreadable(path: str, line: int, error: Exception) -> IntegrityError:
+    return IntegrityError(f"{path}, line {line}: {error}; run 'predsurv scan' again")
+
+
 class _ListingIndex:
     """Where universe files state something new: 24 bytes a statement and a digest a market, not the records.
 
@@ -269,16 +274,21 @@ class _ListingIndex:
                 if wanted is None or line_ids(line).market_id in wanted:
                     self._enter(line, number | offset)
             except UNREADABLE as error:
-                raise IntegrityError(f"{path}, line {count}: {error}; run 'predsurv scan' again") from error
+                raise _unreadable(str(path), count, error) from error
             offset += len(line)
 
     def facts(self) -> Iterator[MarketChange]:
-        """Yield the statements in the order of their time."""
+        """Yield the statements in the order of their time; raises IntegrityError for a bad line."""
         for number in sorted(range(len(self._since)), key=self._since.__getitem__):
             place = self._place[number]
-            file = self._files[place >> 40]
-            file.seek(place & ((1 << 40) - 1))
-            yield statement(versions(parse_line(file.readline(LINE_BYTES_MAX + 1)))[self._version[number]])
+            file, offset = self._files[place >> 40], place & ((1 << 40) - 1)
+            file.seek(offset)
+            try:
+                stated = statement(versions(parse_line(file.readline(LINE_BYTES_MAX + 1)))[self._version[number]])
+            except UNREADABLE as error:
+                file.seek(0)
+                raise _unreadable(file.name, file.read(offset).count(b"\n") + 1, error) from error
+            yield stated
 
     def _enter(self, line: bytes, place: int) -> None:
         parsed = parse_line(line)
@@ -289,6 +299,6 @@ class _ListingIndex:
             if self._said.get(market_id) == says:
                 continue
             self._said[market_id] = says
-            self._since.append(statement(each).ts_recv)
+            self._since.append(parse_iso(each.fetched_at))
             self._place.append(place)
             self._version.append(version)

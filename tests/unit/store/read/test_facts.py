@@ -1,5 +1,6 @@
 """Tests of predsurv.store.read.facts."""
 
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -213,6 +214,14 @@ def test_a_line_that_is_damaged_is_named(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match=r"universe\.jsonl, line 2"):
         list(read_facts(tmp_path, query()))
     assert [each.market_id for each in read_facts(tmp_path, query(0, 1, 1))] == ["m1"]
+
+
+def test_a_line_with_a_value_that_is_no_number_is_named(tmp_path: Path) -> None:
+    path = write_universe(tmp_path, MOCK, date_of(DAY), [listed(1, DAY), listed(2, DAY)])
+    first, second = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + re.sub(rb'"tick_size":"[^"]*"', b'"tick_size":"1e-2"', second))
+    with pytest.raises(IntegrityError, match=r"universe\.jsonl, line 2: .*1e-2"):
+        list(read_facts(tmp_path, query()))
 
 
 def test_a_file_that_retention_removes_meanwhile_is_passed_over(
