@@ -77,6 +77,8 @@ class CodedReader(NamedTuple):
 
     def of(self, rows: pl.DataFrame, name: str = "code") -> pl.DataFrame:
         """Return those of ``rows`` whose column ``name`` is the code of one of these instruments."""
+        if self.low == 0 and self.high == len(self.ids.categories):
+            return rows
         return rows.filter(pl.col(name).is_between(self.low, self.high, closed="left"))
 
     def _read(self, found: pl.LazyFrame, columns: Sequence[str]) -> CodedRows:

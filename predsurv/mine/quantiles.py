@@ -8,13 +8,13 @@ from typing import Final
 
 import polars as pl
 
+from predsurv.mine.measures.bucket_keys import bucket_of_key, key_of, unit_of_key
 from predsurv.mine.measures.survival import outlasting, reached
 from predsurv.mine.measures.updates import middle_of
 
 _MS: Final = 1_000
 _MICROS: Final = 1e6
 _NEGLIGIBLE: Final = 1e-12  # of all weight: less is rounding
-_BUCKETS: Final = 1 << 16  # more than an int16 has values
 _WAITS: Final = {"wait_p10_s": 0.1, "wait_p50_s": 0.5, "wait_p90_s": 0.9, "wait_p99_s": 0.99}
 _AGES: Final = {"message_age_p50_ms": 0.5, "message_age_p90_ms": 0.9, "message_age_p99_ms": 0.99}
 _SPREADS: Final = {"spread_p10_usd": 0.1, "spread_p50_usd": 0.5, "spread_p90_usd": 0.9}
@@ -49,19 +49,17 @@ def _named(found: pl.LazyFrame, ids: pl.Enum) -> pl.DataFrame:
 
 def _wait_quantiles(measures: Mapping[str, pl.DataFrame], ids: pl.Enum) -> pl.LazyFrame:
     """Return the quantiles of the time between changes; null where no visit was long enough to reach them."""
-    key = (pl.col("code") * _BUCKETS + pl.col("bucket")).alias("key")
     none = pl.lit(0, pl.Int64)
     parts = [
-        _coded(measures["waits"], ids).select(key, "count", none.alias("cut")),
-        _coded(measures["cut_waits"], ids).select(key, none.alias("count"), pl.col("count").alias("cut")),
+        _coded(measures["waits"], ids).select(key_of("code"), "count", none.alias("cut")),
+        _coded(measures["cut_waits"], ids).select(key_of("code"), none.alias("count"), pl.col("count").alias("cut")),
     ]
-    bucket = ((pl.col("key") + _BUCKETS // 2) % _BUCKETS - _BUCKETS // 2).alias("bucket")
     rows = (
         pl.concat(parts)
         .group_by("key")
         .agg(pl.col("count", "cut").sum())
         .sort("key")
-        .select(((pl.col("key") - bucket) // _BUCKETS).set_sorted().alias("code"), bucket, "count", "cut")
+        .select(unit_of_key().set_sorted().alias("code"), bucket_of_key(), "count", "cut")
         .with_columns(outlasting().over("code").alias("outlasting"))
     )
     found = _first(rows, "bucket", {name: reached(pl.col("outlasting"), share) for name, share in _WAITS.items()})

@@ -5,6 +5,8 @@ from typing import Final
 
 import polars as pl
 
+from predsurv.mine.measures.bucket_keys import bucket_of_key, key_of, unit_of_key
+
 KEYS: Final[Mapping[str, Sequence[str]]] = {
     "coverage": ("market_id",),
     "channels": ("channel", "reason"),
@@ -24,8 +26,6 @@ BY_VISIT: Final[tuple[str, ...]] = ("visit_books", "visit_moves", "visit_impacts
 _COUNTED: Final = ("waits", "cut_waits", "ages", "sizes")
 """Measures of integers, which add up to the same in any order, and so in a third of the time."""
 
-_VALUES: Final = 1 << 16  # of an int16
-
 _ROWS_MAX: Final = 1_000_000
 """Rows of a measure that wait to be added up, at least; as many as the total has, so that adding up stays cheap."""
 
@@ -43,15 +43,12 @@ def counted(frames: Sequence[pl.DataFrame], keys: Sequence[str]) -> pl.DataFrame
     """Return the total ``count`` of ``frames`` per ``keys``, in no particular order."""
     if len(frames) == 1:
         return frames[0]
-    rows, kinds = pl.concat(frames).lazy(), frames[0].schema
-    if [kinds[name] for name in keys] != [pl.UInt32, pl.Int16]:
+    rows = pl.concat(frames).lazy()
+    if tuple(keys) != ("code", "bucket"):
         return rows.group_by(*keys).agg(pl.col("count").sum()).collect(engine="streaming")
-    unit, value = keys  # as one number: half the time
-    packed = rows.select((pl.col(unit).cast(pl.Int64) * _VALUES + pl.col(value)).alias("key"), "count")
-    found = packed.group_by("key").agg(pl.col("count").sum()).collect(engine="streaming")
-    second = (pl.col("key") + _VALUES // 2) % _VALUES - _VALUES // 2
-    first = (pl.col("key") - second) // _VALUES
-    return found.select(first.cast(pl.UInt32).alias(unit), second.cast(pl.Int16).alias(value), "count")
+    packed = rows.select(key_of("code"), "count").group_by("key").agg(pl.col("count").sum())
+    found = packed.collect(engine="streaming")
+    return found.select(unit_of_key().cast(pl.UInt32).alias("code"), bucket_of_key(), "count")
 
 
 def _total(name: str) -> pl.Expr:
