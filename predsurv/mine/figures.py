@@ -10,6 +10,7 @@ from typing import Final
 
 import polars as pl
 
+from predsurv.mine.instrument_codes import InstrumentCodes
 from predsurv.mine.measures.books import DEPTHS, REACHES_C, TRADED_USD
 from predsurv.mine.measures.excursions import JOINED, longest_joined
 from predsurv.mine.measures.intervals import GAP_REASONS
@@ -51,9 +52,10 @@ def figures(measures: Measures) -> pl.LazyFrame:
     rows = measures["coverage"].lazy()
     parts = [measures[name].lazy() for name in (*_SUMMED, *_TRADED) if name in measures]
     parts += [_channel(measures["channels"].lazy(), name) for name in _CHANNELS]
-    parts += [each.lazy() for each in quantiles(measures)]
+    codes = InstrumentCodes(measures["coverage"]["instrument_id"])
+    parts += [each.lazy() for each in quantiles(measures, codes)]
     if "excursions" in measures:
-        parts.append(longest_joined(measures["excursions"].lazy()))
+        parts.append(codes.named(longest_joined(codes.coded(measures["excursions"]))).lazy())
     for part in parts:
         rows = rows.join(part, on="instrument_id", how="left")
     missing = set(_ALL) - set(rows.collect_schema().names())

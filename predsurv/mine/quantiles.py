@@ -1,13 +1,11 @@
-"""Quantiles that are read off histograms, per instrument: ``instrument_id`` and the quantiles by name.
-
-Instruments are numbered for it: their ids are long, and as slow to compare as rows are many.
-"""
+"""Quantiles that are read off histograms, per instrument: ``instrument_id`` and the quantiles by name."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 import polars as pl
 
+from predsurv.mine.instrument_codes import InstrumentCodes
 from predsurv.mine.measures.bucket_keys import bucket_of_key, key_of, unit_of_key
 from predsurv.mine.measures.survival import outlasting, reached
 from predsurv.mine.measures.updates import middle_of
@@ -21,38 +19,26 @@ _SPREADS: Final = {"spread_p10_usd": 0.1, "spread_p50_usd": 0.5, "spread_p90_usd
 _SIZES: Final = {"trade_p50_shares": 0.5, "trade_p90_shares": 0.9}
 
 
-def quantiles(measures: Mapping[str, pl.DataFrame]) -> Iterator[pl.DataFrame]:
-    """Yield the quantiles of those of ``measures`` that are histograms, of the instruments in its ``coverage``."""
-    ids = pl.Enum(measures["coverage"]["instrument_id"].unique(maintain_order=True))
+def quantiles(measures: Mapping[str, pl.DataFrame], codes: InstrumentCodes) -> Iterator[pl.DataFrame]:
+    """Yield the quantiles of those of ``measures`` that are histograms, of the instruments that have ``codes``."""
     if "waits" in measures:
-        yield _named(_wait_quantiles(measures, ids), ids)
+        yield codes.named(_wait_quantiles(codes.coded(measures["waits"]), codes.coded(measures["cut_waits"])))
     if "ages" in measures:
-        found = _weighted(_coded(measures["ages"], ids), ("bucket", "count"), _AGES)
-        yield _named(found.with_columns((middle_of(pl.col(name)) * _MS).alias(name) for name in _AGES), ids)
+        found = _weighted(codes.coded(measures["ages"]), ("bucket", "count"), _AGES)
+        yield codes.named(found.with_columns((middle_of(pl.col(name)) * _MS).alias(name) for name in _AGES))
     if "spreads" in measures:
-        found = _weighted(_coded(measures["spreads"], ids), ("spread", "seconds"), _SPREADS)
-        yield _named(found.with_columns(pl.col(name) / _MICROS for name in _SPREADS), ids)
+        found = _weighted(codes.coded(measures["spreads"]), ("spread", "seconds"), _SPREADS)
+        yield codes.named(found.with_columns(pl.col(name) / _MICROS for name in _SPREADS))
     if "sizes" in measures:
-        yield _named(_weighted(_coded(measures["sizes"], ids), ("size", "count"), _SIZES), ids)
+        yield codes.named(_weighted(codes.coded(measures["sizes"]), ("size", "count"), _SIZES))
 
 
-def _coded(rows: pl.DataFrame, ids: pl.Enum) -> pl.LazyFrame:
-    """Return ``rows`` with the number of the instrument, ``code``, in place of its id."""
-    code = rows["instrument_id"].cast(ids, strict=False).to_physical().cast(pl.Int64).alias("code")
-    return rows.lazy().select(code, pl.exclude("instrument_id")).drop_nulls("code")
-
-
-def _named(found: pl.LazyFrame, ids: pl.Enum) -> pl.DataFrame:
-    rows = found.collect()
-    return rows.select(ids.categories.gather(rows["code"]).alias("instrument_id"), pl.exclude("code"))
-
-
-def _wait_quantiles(measures: Mapping[str, pl.DataFrame], ids: pl.Enum) -> pl.LazyFrame:
+def _wait_quantiles(ended: pl.LazyFrame, cut: pl.LazyFrame) -> pl.LazyFrame:
     """Return the quantiles of the time between changes; null where no visit was long enough to reach them."""
     none = pl.lit(0, pl.Int64)
     parts = [
-        _coded(measures["waits"], ids).select(key_of("code"), "count", none.alias("cut")),
-        _coded(measures["cut_waits"], ids).select(key_of("code"), none.alias("count"), pl.col("count").alias("cut")),
+        ended.select(key_of("code"), "count", none.alias("cut")),
+        cut.select(key_of("code"), none.alias("count"), pl.col("count").alias("cut")),
     ]
     rows = (
         pl.concat(parts)

@@ -24,25 +24,25 @@ def hour_measures(found: pl.DataFrame, begin: int) -> dict[str, pl.DataFrame]:
 
     ``excursions``: ``code, net`` (1: after fees), ``since, until_high`` (ns UTC) of stretches at an edge of the hour.
     """
+    rows, parts = found.lazy(), list[pl.LazyFrame]()
     end, names = begin + NS_HOUR, [name for edges in EDGES for name in edges]
-    parts = []
     for net, (head, tail) in enumerate(EDGES):
         # one of the whole hour is told once, as its head
-        for rows, since, until in (
-            (found.filter(pl.col(head) > 0), pl.lit(begin), begin + pl.col(head)),
-            (found.filter(pl.col(tail).is_between(1, NS_HOUR - 1)), end - pl.col(tail), pl.lit(end)),
+        for told, since, until in (
+            (rows.filter(pl.col(head) > 0), pl.lit(begin), begin + pl.col(head)),
+            (rows.filter(pl.col(tail).is_between(1, NS_HOUR - 1)), end - pl.col(tail), pl.lit(end)),
         ):
             bounds = since.cast(pl.Int64).alias("since"), until.cast(pl.Int64).alias("until_high")
-            parts.append(rows.select("code", pl.lit(net, pl.Int8).alias("net"), *bounds))
-    return {"outcomes": found.drop(names), "excursions": pl.concat(parts)}
+            parts.append(told.select("code", pl.lit(net, pl.Int8).alias("net"), *bounds))
+    return {"outcomes": found.drop(names), "excursions": pl.concat(parts).collect()}
 
 
 def longest_joined(parts: pl.LazyFrame) -> pl.LazyFrame:
-    """Return the longest stretches (``JOINED``) that the ``excursions`` of hours make, by ``instrument_id``.
+    """Return the longest stretches (``JOINED``) that the ``excursions`` of hours make, by ``code``.
 
     Null where an instrument has parts of the other kind only.
     """
-    key = ["instrument_id", "net"]
+    key = ["code", "net"]
     goes_on = (pl.col("since") == pl.col("until_high").shift(1)).over(key)
     lasted = (pl.col("until_high").last() - pl.col("since").first()) / NS_PER_S
     stretches = (
@@ -51,6 +51,6 @@ def longest_joined(parts: pl.LazyFrame) -> pl.LazyFrame:
         .group_by(*key, "stretch")
         .agg(lasted.alias("lasted"))
     )
-    return stretches.group_by("instrument_id").agg(
+    return stretches.group_by("code").agg(
         pl.col("lasted").filter(pl.col("net") == net).max().alias(name) for net, name in enumerate(JOINED)
     )

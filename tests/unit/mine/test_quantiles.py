@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from predsurv.mine.instrument_codes import InstrumentCodes
 from predsurv.mine.quantiles import quantiles
 
 NAMES = st.sampled_from(["a", "b", "elsewhere"])
 COUNTS = st.dictionaries(st.tuples(NAMES, st.integers(-5, 4)), st.integers(1, 50), max_size=12)
-COVERAGE = pl.DataFrame({"instrument_id": ["b", "a", "b"]})
+CODES = InstrumentCodes(pl.Series(["b", "a", "b"]))
 WAITS = {"wait_p10_s": 0.1, "wait_p50_s": 0.5, "wait_p90_s": 0.9, "wait_p99_s": 0.99}
 Counts = Mapping[tuple[str, int], int]
 
@@ -26,7 +27,7 @@ def histogram(counts: Counts, value: str, weight: str = "count") -> pl.DataFrame
 
 def of(measures: dict[str, pl.DataFrame]) -> dict[str, dict[str, float | None]]:
     """The quantiles by instrument."""
-    found = [each.to_dicts() for each in quantiles({"coverage": COVERAGE, **measures})]
+    found = [each.to_dicts() for each in quantiles(measures, CODES)]
     return {row.pop("instrument_id"): row for rows in found for row in rows}
 
 

@@ -24,8 +24,8 @@ def joined(*hours: dict[str, pl.DataFrame]) -> dict[str, tuple[float | None, flo
     totals = Totals("code")
     for each in hours:
         totals.add(each)
-    parts = totals.measures()["excursions"].with_columns(pl.col("code").cast(pl.String).alias("instrument_id"))
-    return {name: (gross, net) for name, gross, net in longest_joined(parts.lazy().drop("code")).collect().iter_rows()}
+    found = longest_joined(totals.measures()["excursions"].lazy()).collect()
+    return {str(code): (gross, net) for code, gross, net in found.iter_rows()}
 
 
 def test_edges_are_no_part_of_what_adds_up() -> None:
