@@ -49,7 +49,8 @@ class QueuePosition(Struct, kw_only=True, eq=False):
     fills nothing, and takes from others what it would.
     ``told``: volume of trades told before the level lost it, the last at ``told_at``, of the venue time ``told_of``
     (None when unknown). ``displaceable``: what of the
-    order may have been filled at most, and was not yet counted as displacing others.
+    order may have been filled at most, and was not yet counted as displacing others. ``heeded``: what ``heeded_by``
+    returned of it.
     """
 
     command: PlaceOrder
@@ -72,15 +73,7 @@ class QueuePosition(Struct, kw_only=True, eq=False):
     displaceable: int = 0
     shrinkages: list[_Shrinkage] = field(default_factory=list)
     fills: list[tuple[int, int]] = field(default_factory=list)  # (venue time, size) of those of late
-    _heeded: HeededBook | None = None
-
-    def heeded(self) -> HeededBook:
-        """Return what matters to it while it rests: its level, the other side at its price and beyond, trades."""
-        if self._heeded is None:
-            opposite: Side = "ask" if self.side == "bid" else "bid"
-            places = HeededPlace(self.side, self.price), HeededPlace(opposite, self.price, through=True)
-            self._heeded = HeededBook(self.key, places, trades=True)
-        return self._heeded
+    heeded: HeededBook | None = None
 
     def join(self, level_size: int, *, displaced: int = 0, own_ahead: int = 0, ts: int = 0) -> None:
         """Take the last place of a level at ``ts`` (ns UTC): on arrival, and again after a gap.
@@ -185,3 +178,12 @@ class QueuePosition(Struct, kw_only=True, eq=False):
             self.shrinkages = [each for each in self.shrinkages if each.ts >= oldest]
         if self.told_at < oldest:
             self.told = 0
+
+
+def heeded_by(order: QueuePosition) -> HeededBook:
+    """Return what matters to an order while it rests: its level, the other side at its price and beyond, trades."""
+    if order.heeded is None:
+        opposite: Side = "ask" if order.side == "bid" else "bid"
+        places = HeededPlace(order.side, order.price), HeededPlace(opposite, order.price, through=True)
+        order.heeded = HeededBook(order.key, places, trades=True)
+    return order.heeded

@@ -31,7 +31,7 @@ from predsurv.engine.fills.admission import AdmissionRules, FundsCheck
 from predsurv.engine.fills.fill_factory import FillFactory
 from predsurv.engine.fills.order_entry import OrderEntry
 from predsurv.engine.fills.primary_trades import PrimaryTrades
-from predsurv.engine.fills.queue_position import QueueModel, QueuePosition
+from predsurv.engine.fills.queue_position import QueueModel, QueuePosition, heeded_by
 from predsurv.engine.fills.resting_orders import MakerFill, RestingOrders
 from predsurv.engine.fills.working_orders import WorkingOrders, cancelled
 from predsurv.state.book import Book
@@ -109,7 +109,7 @@ class FillSimulator:
             for key, side, price in self._resting.impact.displaced.best():
                 yield HeededBook(key, (HeededPlace("ask" if side == "bid" else "bid", price, through=True),))
         for order in self._resting.all():
-            yield order.heeded()
+            yield heeded_by(order)
 
     @property
     def displaced_version(self) -> int:
