@@ -4,10 +4,12 @@ A run as ``predsurv trade --live`` assembles it trades on a simulated Polymarket
 stream of books, private channel, journal on disk, risk limits, portfolio, signatures, HTTP. A strategy buys on changes
 of books, as often as the venue lets a signer order. Two spans are measured: from the moment in which the feed hands an
 event over to that in which the engine returns the order, which risk has approved and the account has booked (``event →
-intent``), and from there until the signed order is written to the socket (``intent → socket``), with the parts of it:
-amounts, hash and signature; the journal, synced to disk, because nothing may be sent that a crash would forget; and
-the request. CPU is that of the thread: what others on the machine take counts in the time of the clock alone, and so
-does the wait for the disk. A server as the venue's is elsewhere: here it takes a core of the same machine.
+intent``), and from there until the signed order is written to the socket (``intent → socket``). The latter is ours but
+for the disk: nothing is sent that a crash would forget, and the disk says when it has it. Ours are amounts, hash and
+signature, the journal's write, and from the end of the sync on the request. CPU is that of the thread: what others on
+the machine take counts in the time of the clock, and in that of CPU by the caches that they take; how much, the same
+order made back to back and a short loop beside show. A server as the venue's is elsewhere: here it takes a core of the
+same machine.
 """
 
 import argparse
@@ -17,19 +19,21 @@ import os
 import sys
 import tempfile
 import time
-from asyncio import selector_events
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from unittest import mock
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from benchmarks import figures
-from benchmarks.figures import Comparison, Figure
-from benchmarks.latency import RICH, Passed, Quiet, now, since
+from benchmarks.figures import Comparison
+from benchmarks.latency import RICH, Quiet
+from benchmarks.passed import DiskFloor, Passed, loop_beside, noting_writes, now, quantiles, since, together
 from predsurv.config import Config, load
 from predsurv.core.events import Event, MarketEvent
 from predsurv.core.ids import VenueName
@@ -41,6 +45,7 @@ from predsurv.ports import MarketQuery
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.store.universe_writer import UniverseWriter
 from predsurv.trade.assembly import FundedAccount, LiveSource, open_live
+from predsurv.trade.journal import OrderJournal
 from predsurv.trade.session import TradingSession
 from predsurv.venues.execution.gateway import ExecutionGateway, PreparedOrder
 from predsurv.venues.polymarket.venue import PolymarketVenue
@@ -51,31 +56,48 @@ INTENT_GOAL_US: Final = 50
 SOCKET_GOAL_US: Final = 250
 RATE: Final = 200
 """Events a second of the simulated venue."""
+PAUSE_S: Final = 1 / 30
+"""Between two orders of the run."""
 WARM_UP: Final = 30
 """Orders that are not measured: the first of everything."""
 
 
 class _Spans:
-    """What was measured, order by order."""
+    """What was measured, order by order; ``ours``: all but the wait for the disk."""
 
     def __init__(self) -> None:
         self.intent: list[Passed] = []
         self.engine: list[Passed] = []
         self.prepared: list[Passed] = []
-        self.journalled: list[Passed] = []
-        self.written: list[Passed] = []
+        self.stored: list[Passed] = []
+        self.synced: list[Passed] = []
+        self.sent: list[Passed] = []
+        self.ours: list[Passed] = []
+        self.whole: list[Passed] = []
+        self.beside: list[Passed] = []
+
+
+class _Underway(Struct):
+    """An order on its way: when it was decided, and what its parts took so far."""
+
+    decided: Passed
+    prepared: Passed = Passed(0, 0)
+    stored: Passed = Passed(0, 0)
+    submitted: Passed = Passed(0, 0)
 
 
 class _Watch(Quiet):
-    """Looks at a run from outside: what arrives, what is decided, signed, journalled and written."""
+    """Looks at a run from outside: what arrives, what is decided, signed, stored, synced and written."""
 
     def __init__(self) -> None:
         self.spans = _Spans()
         self.count = 0
+        self.prepare: Callable[[], object] = lambda: None
         self._batch: Sequence[MarketEvent] = ()
-        self._arrived = Passed(0, 0)
-        self._decided = Passed(0, 0)
-        self._sent: dict[bytes, Passed] = {}
+        self._arrived = self._decided = Passed(0, 0)
+        self._orders: dict[str, _Underway] = {}
+        self._unstored: list[_Underway] = []
+        self._by_body: dict[bytes, _Underway] = {}
 
     def on_batch(self, venue: VenueName, batch: Sequence[MarketEvent]) -> None:  # noqa: ARG002 - the protocol's
         """Take the time in which a feed hands events over."""
@@ -83,7 +105,8 @@ class _Watch(Quiet):
 
     def attach(self, session: TradingSession, gateway: ExecutionGateway) -> None:
         """Look at the steps of a session's engine, its journal and its requests."""
-        step, prepare, flush = session.engine.step, gateway.prepare, session.journal.flush
+        engine, broker = session.engine, session.components.brokers[gateway.venue]
+        step, submit = engine.step, broker.submit
 
         def stepped(event: Event) -> Step:
             entered = now()
@@ -92,36 +115,82 @@ class _Watch(Quiet):
             if made.decisions and any(event is each for each in self._batch[:1]):
                 self._note(self.spans.intent, since(self._arrived, self._decided))
                 self._note(self.spans.engine, since(entered, self._decided))
+                self._note(self.spans.beside, loop_beside())
             return made
+
+        async def submitted(approved: Approved) -> None:
+            found = self._orders.pop(approved.command.client_order_id, None)
+            if found is not None:
+                found.submitted = now()
+            await submit(approved)
+
+        engine.step = stepped  # type: ignore[method-assign]  # the pipeline asks for it at every event
+        broker.submit = submitted  # type: ignore[method-assign, assignment]
+        self._attach_gateway(gateway)
+        self._attach_journal(session.journal)
+
+    def _attach_gateway(self, gateway: ExecutionGateway) -> None:
+        prepare = gateway.prepare
 
         def prepared(approved: Approved, market: Market) -> PreparedOrder | OrderRefusal:
             began = now()
             made = prepare(approved, market)
-            self._note(self.spans.prepared, since(began, now()))
-            if isinstance(made, PreparedOrder) and isinstance(approved.command, PlaceOrder):
-                self._sent[made.request.body or b""] = self._decided
+            command = approved.command
+            if isinstance(made, PreparedOrder) and isinstance(command, PlaceOrder):
+                found = _Underway(self._decided, since(began, now()))
+                self._orders[command.client_order_id] = self._by_body[made.request.body or b""] = found
+                self._unstored.append(found)
+                self.prepare = partial(prepare, approved, market)
             return made
 
-        def flushed() -> None:
-            began, waiting = now(), bool(self._sent)
-            flush()
-            if waiting:
-                self._note(self.spans.journalled, since(began, now()))
-
-        session.engine.step = stepped  # type: ignore[method-assign]  # the pipeline asks for it at every event
         gateway.prepare = prepared  # type: ignore[method-assign]
-        session.journal.flush = flushed  # type: ignore[method-assign]
+
+    def _attach_journal(self, journal: OrderJournal) -> None:
+        flush, sync = journal.flush, journal.sync
+
+        def flushed() -> None:
+            began = now()
+            flush()
+            stored = since(began, now())
+            for each in self._unstored:
+                each.stored = stored
+            self._unstored.clear()
+
+        def synced() -> None:
+            began = now()
+            sync()
+            self._note(self.spans.synced, since(began, now()))
+
+        journal.flush, journal.sync = flushed, synced  # type: ignore[method-assign]
 
     def on_write(self, data: bytes) -> None:
         """Take the time in which something was written to a socket."""
-        decided = self._sent.pop(data[data.find(b"{") :], None)
-        if decided is not None:
-            self.count += 1
-            self._note(self.spans.written, since(decided, now()))
+        order = self._by_body.pop(data[data.find(b"{") :], None)
+        if order is None:
+            return
+        written = now()
+        self.count += 1
+        sent = since(order.submitted, written)
+        self._note(self.spans.prepared, order.prepared)
+        self._note(self.spans.stored, order.stored)
+        self._note(self.spans.sent, sent)
+        parts = (order.prepared, order.stored, sent)
+        self._note(self.spans.ours, together(parts))
+        self._note(self.spans.whole, since(order.decided, written))
 
     def _note(self, into: list[Passed], passed: Passed) -> None:
         if self.count >= WARM_UP:
             into.append(passed)
+
+
+def again(prepare: Callable[[], object], count: int = 300) -> list[Passed]:
+    """Return what making and signing the same order takes, one after the other."""
+    taken = list[Passed]()
+    for _ in range(count):
+        began = now()
+        prepare()
+        taken.append(since(began, now()))
+    return taken
 
 
 def _serve(pipe: Connection, markets: int) -> None:
@@ -184,24 +253,35 @@ async def _session(config: Config, watch: _Watch) -> AsyncIterator[TradingSessio
         await venue.aclose()
 
 
-async def _measure(folder: Path, environ: dict[str, str], orders: int) -> _Watch:
+class _Measured(NamedTuple):
+    """What a run came to, and beside it what the disk and the machine take without one."""
+
+    watch: _Watch
+    again: list[Passed]
+    floor: list[Passed]
+
+
+async def _measure(folder: Path, environ: dict[str, str], orders: int) -> _Measured:
     config, watch = _configured(folder, environ), _Watch()
     await _scan(config)
-    write = selector_events._SelectorSocketTransport.write  # type: ignore[attr-defined]
-
-    def written(transport: object, data: bytes) -> None:
-        write(transport, data)
-        watch.on_write(bytes(data))
-
-    with mock.patch.object(selector_events._SelectorSocketTransport, "write", written):  # type: ignore[attr-defined]
+    with noting_writes(watch.on_write):
         async with _session(config, watch) as session:
             running = asyncio.create_task(session.runner.run())
             while watch.count < orders + WARM_UP and not running.done():  # noqa: ASYNC110 - it is looked at, not told
                 await asyncio.sleep(0.1)
             session.runner.stop()
             await running
+            repeated = again(watch.prepare)
             session.finish(time.time_ns(), complete=True)
-    return watch
+    return _Measured(watch, repeated, _floor(folder))
+
+
+def _floor(folder: Path) -> list[Passed]:
+    with closing(DiskFloor(folder)) as floor:
+        for _ in range(100):
+            time.sleep(PAUSE_S)
+            floor.sync_one()
+        return floor.taken
 
 
 def measure(words: Sequence[str]) -> list[Comparison]:
@@ -223,28 +303,31 @@ def measure(words: Sequence[str]) -> list[Comparison]:
             patched,
             mock.patch.dict(os.environ, environ),
         ):
-            watch = asyncio.run(_measure(Path(name), environ, given.orders))
+            measured = asyncio.run(_measure(Path(name), environ, given.orders))
     finally:
         here.close()
         server.join(10)
-    return [_shown(watch)]
+    return [_shown(measured)]
 
 
-def _shown(watch: _Watch) -> Comparison:
-    spans, found = watch.spans, list[Figure]()
-    for name, times, goal in (
-        ("event → intent", spans.intent, INTENT_GOAL_US),
-        ("of it the engine", spans.engine, None),
-        ("intent → socket", spans.written, SOCKET_GOAL_US),
-        ("of it amounts, hash, signature", spans.prepared, None),
-        ("of it the journal, on disk", spans.journalled, None),
-    ):
-        found += figures.quantiles(f"{name}, CPU", [each.cpu for each in times], goal)
-        found += figures.quantiles(f"{name}, clock", [each.wall for each in times])
+def _shown(measured: _Measured) -> Comparison:
+    spans = measured.watch.spans
     return Comparison(
-        title=f"A live run on a simulated Polymarket, from an event to the socket ({len(spans.written):,} orders)",
+        title=f"A live run on a simulated Polymarket, from an event to the socket ({len(spans.whole):,} orders)",
         method=f"CPU of the thread, and the clock; {len(spans.intent):,} orders by an event of their own",
-        figures=tuple(found),
+        figures=(
+            *quantiles("event → intent", spans.intent, INTENT_GOAL_US),
+            *quantiles("of it the engine", spans.engine),
+            *quantiles("a loop beside, after each", spans.beside),
+            *quantiles("intent → socket", spans.whole),
+            *quantiles("of it ours", spans.ours, SOCKET_GOAL_US),
+            *quantiles("amounts, hash, signature", spans.prepared),
+            *quantiles("the same back to back", measured.again),
+            *quantiles("journal written", spans.stored),
+            *quantiles("request made and written", spans.sent),
+            *quantiles("journal synced, in a thread", spans.synced),
+            *quantiles("a block synced, the disk's floor", measured.floor),
+        ),
     )
 
 

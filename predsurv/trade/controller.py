@@ -88,6 +88,7 @@ class TradeController:
     async def close(self) -> None:
         """Stop and wait for the cancels to be confirmed, at most ``STOP_TICKS_MAX`` ticks."""
         await self.stop()
+        await self.pipeline.drain()
         for _ in range(STOP_TICKS_MAX):
             if not (self._components.engine.account.orders.live_count() or self.pipeline.under_way()):
                 break

@@ -15,7 +15,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct, field
 
-from predsurv.core.errors import IntegrityError, TransientError, disk_refused
+from predsurv.core.errors import IntegrityError, disk_refused
 from predsurv.core.events import (
     AccountEvent,
     Fill,
@@ -33,10 +33,9 @@ from predsurv.engine.account.rebates import RebateAccruals
 from predsurv.engine.risk.gate import GateDecision
 from predsurv.engine.risk.state import MINUTE
 from predsurv.engine.step import EngineNote
-from predsurv.store.files import sync_dir
+from predsurv.trade.journal_file import VERSION, LogSync, connect_journal, create_journal, unreadable
 from predsurv.trade.journal_lock import lock
 
-VERSION: Final = 1
 _PRIMARY: Final = 0xFF  # of an extended error code of SQLite
 _UNREADABLE: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM})
 """Errors of the place, not of the file: it is as it was."""
@@ -137,7 +136,7 @@ class JournalPosition(Struct, frozen=True):
 class OrderJournal:
     """The journal file at ``path``, locked against other writers unless ``readonly``.
 
-    ``durable`` False does not sync to disk, ``fresh`` replaces an existing journal by an empty one. Each
+    ``durable`` False never syncs to disk, ``fresh`` replaces an existing journal by an empty one. Each
     entry carries a checksum chained to the one before it, so that a changed, lost or moved entry is
     detected. Raises IntegrityError for a file that is damaged or of a newer version, SafetyError for one in use.
     """
@@ -146,14 +145,15 @@ class OrderJournal:
         self._path = path
         self._pending: list[Entry] = []
         self._seq = self._chain = 0
+        self._log = LogSync(path) if durable and not readonly else None
         self._lock = None if readonly else lock(path)
         if not readonly and (fresh or not path.exists()):
-            _create(path)
+            create_journal(path)
         try:
-            self._db = _connect(path, durable=durable, readonly=readonly)
+            self._db = connect_journal(path, durable=durable, readonly=readonly)
         except sqlite3.OperationalError as error:
             self._unlock()
-            raise _unreadable(path, error) from None
+            raise unreadable(path, error) from None
         try:
             self._check()
         except BaseException:
@@ -162,13 +162,13 @@ class OrderJournal:
             raise
 
     def append(self, entry: Entry) -> None:
-        """Buffer an entry; it is on disk after ``flush``."""
+        """Buffer an entry."""
         self._pending.append(entry)
         if len(self._pending) >= PENDING_MAX:
             self.flush()
 
     def flush(self) -> None:
-        """Write the buffered entries, all or none, and return when they would survive a power cut.
+        """Write the buffered entries, all or none: from now on they survive the end of this process.
 
         Raises TransientError when the disk refuses.
         """
@@ -186,6 +186,18 @@ class OrderJournal:
                 self._db.executemany("INSERT INTO entries VALUES (?, ?, ?)", rows)
         except sqlite3.OperationalError as error:
             raise disk_refused(f"cannot write {self._path}", error) from error
+
+    def sync(self) -> None:
+        """Return when what was flushed before would survive a power cut, too; may be called in another thread.
+
+        Raises TransientError when the disk refuses.
+        """
+        if self._log is None:
+            return
+        try:
+            self._log.sync()
+        except OSError as error:
+            raise disk_refused(f"cannot sync {self._path}", error) from error
 
     def entries(self) -> Iterator[Entry]:
         """Yield every entry in order, buffered ones included; raises IntegrityError for one that cannot be decoded."""
@@ -208,10 +220,13 @@ class OrderJournal:
         return None if row is None else JournalPosition(*row)
 
     def close(self) -> None:
-        """Flush and close; safe to call twice."""
+        """Flush, sync and close; safe to call twice."""
         try:
             self.flush()  # nothing is buffered the second time
+            self.sync()
         finally:
+            if self._log is not None:
+                self._log.close()
             self._db.close()
             self._unlock()
 
@@ -242,7 +257,7 @@ class OrderJournal:
                 pass
         except sqlite3.DatabaseError as error:
             if error.sqlite_errorcode & _PRIMARY in _UNREADABLE:
-                raise _unreadable(self._path, error) from None
+                raise unreadable(self._path, error) from None
             raise self._damaged(str(error)) from None
 
     def _damaged(self, what: str) -> IntegrityError:
@@ -345,41 +360,3 @@ def restore(entries: Iterable[Entry]) -> RestoredState:
     for entry in entries:
         state.apply(entry)
     return state
-
-
-def _create(path: Path) -> None:
-    """Create an empty journal, renamed into place so that one that exists is always complete."""
-    for old in (path.with_suffix(".db-wal"), path.with_suffix(".db-shm")):
-        old.unlink(missing_ok=True)
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    db = sqlite3.connect(draft)
-    draft.chmod(0o600)
-    db.execute("CREATE TABLE entries (seq INTEGER PRIMARY KEY, chain INTEGER NOT NULL, body BLOB NOT NULL) STRICT")
-    db.execute(f"PRAGMA user_version={VERSION}")
-    db.close()
-    draft.replace(path)
-    sync_dir(path.parent)
-
-
-def _unreadable(path: Path, error: sqlite3.DatabaseError) -> TransientError:
-    return TransientError(f"{path}: cannot be read ({error}): see to permissions and the disk, then run again")
-
-
-def _is_still(path: Path) -> bool:
-    """Return whether all of a journal is in its file, and SQLite cannot put beside it what readers share."""
-    log = path.with_name(path.name + "-wal")
-    return not os.access(path.parent, os.W_OK, effective_ids=True) and not (log.exists() and log.stat().st_size)
-
-
-def _connect(path: Path, *, durable: bool, readonly: bool) -> sqlite3.Connection:
-    if readonly:
-        mode = "mode=ro&immutable=1" if _is_still(path) else "mode=ro"
-        return sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)
-    db = sqlite3.connect(path)
-    try:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute(f"PRAGMA synchronous={'FULL' if durable else 'OFF'}")
-    except sqlite3.DatabaseError:
-        return db  # reading it finds and names the damage
-    return db

@@ -3,7 +3,6 @@
 What an event leads to does not depend on when or how it arrived, so a recording gives what the live run gave.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
@@ -48,6 +47,8 @@ from predsurv.trade.journal import (
     OrderNamed,
     RebateBooked,
 )
+from predsurv.trade.outbox import Outbox
+from predsurv.trade.run_parts import JournalWriter, Keeper, RunService
 from predsurv.trade.runs.inputs import BrokerAnswer, ControlChange, MarketBatch, RunInput, TimePassed
 from predsurv.trade.stats import RunStats
 
@@ -147,66 +148,6 @@ class RunObserver(Protocol):
         ...
 
 
-class JournalWriter(Protocol):
-    """Where the entries of a run go; see ``OrderJournal``."""
-
-    def append(self, entry: Entry) -> None:
-        """Buffer an entry."""
-        ...
-
-    def flush(self) -> None:
-        """Make buffered entries durable."""
-        ...
-
-    def close(self) -> None:
-        """Flush and close; safe to call twice."""
-        ...
-
-
-class Keeper(Protocol):
-    """Keeps what a run did, and what its decisions depend on; cannot change it."""
-
-    def keep(self, entry: Entry) -> None:
-        """Keep a journal entry, before it is carried out."""
-        ...
-
-    def take(self, given: RunInput) -> None:
-        """Keep an input, before it is processed."""
-        ...
-
-    @property
-    def next_at(self) -> int:
-        """The time (ns UTC) before which ``on_tick`` has nothing to do."""
-        ...
-
-    def on_tick(self, ts: int) -> None:
-        """Receive that a tick of ``ts`` (ns UTC) was processed."""
-        ...
-
-    async def checkpoint(self, stats: RunStats) -> None:
-        """Put on disk what is kept so far."""
-        ...
-
-
-class RunService(Protocol):
-    """What looks after something for as long as a run goes on; see ``trade.live.live_account``."""
-
-    task: asyncio.Task[None] | None
-    """What goes on in the background once it was started; it ends with an error when the run has to end."""
-
-    async def start(self) -> None:
-        """Get ready; strategies are called after this has returned. Raises PredsurvError."""
-        ...
-
-    async def finish(self) -> None:
-        """Bring it to an end, after every order was cancelled."""
-        ...
-
-    async def aclose(self) -> None:
-        """Stop at once; safe to call twice."""
-        ...
-
-
 OnStep = Callable[[Event, Step], None]
 
 
@@ -244,9 +185,13 @@ class EventPipeline:
         self._on_step = on_step
         self._simulated = [each for each in self._brokers.values() if isinstance(each, SimulatedBroker)]
         self._preparing = {name: each for name, each in self._brokers.items() if isinstance(each, PreparingBroker)}
+        executing = (name for name, each in self._brokers.items() if not isinstance(each, SimulatedBroker))
+        self._executing = frozenset(executing if components.realtime else ())
+        self._outbox = Outbox(components.journal, self._submit, components.clock)
 
     async def take(self, given: RunInput) -> None:
         """Keep an input and process it: everything that is not decided here itself comes through this."""
+        self._outbox.check()
         if self._keeper is not None:
             self._keeper.take(given)
         match given:
@@ -326,9 +271,10 @@ class EventPipeline:
             await self.carry_out(event, step)
 
     async def send(self, step: Step) -> None:
-        """Journal the step's notes and commands, make them durable, and only then submit the commands.
+        """Journal the step's notes and commands, and submit the commands.
 
-        Where time is what the events say, a run that ends early is run again: there a whole batch is made durable.
+        Where they are really executed this waits for the disk, and no event waits for it. What is simulated is
+        flushed alone: nothing of it leaves this process. Where time is what the events say, a whole batch is flushed.
         """
         for note in step.notes:
             if note.kind in _JOURNALLED_NOTES:
@@ -338,9 +284,22 @@ class EventPipeline:
             self._prepare(decision.approved)
         if self._realtime and (step.decisions or step.notes or step.booked):
             self._journal.flush()
+        leaving: list[Approved] = []
         for decision in step.decisions:
-            venue = decision.approved.command.key.venue
-            await self._brokers[venue].submit(decision.approved)
+            approved = decision.approved
+            if approved.command.key.venue in self._executing:
+                leaving.append(approved)
+            else:
+                await self._submit(approved)
+        if self._executing and (leaving or step.notes or step.booked):
+            self._outbox.put(leaving)
+
+    async def drain(self) -> None:
+        """Return when every command was submitted that was decided before; raises what kept one from it."""
+        await self._outbox.drain()
+
+    async def _submit(self, approved: Approved) -> None:
+        await self._brokers[approved.command.key.venue].submit(approved)
 
     def _prepare(self, approved: Approved) -> None:
         """Let a broker that can say now by which id its venue will know an order say so, before anything leaves."""

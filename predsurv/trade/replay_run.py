@@ -89,6 +89,9 @@ class ComparedJournal:
     def flush(self) -> None:
         """Do nothing: nothing is written."""
 
+    def sync(self) -> None:
+        """Do nothing: nothing was written."""
+
     def close(self) -> None:
         """Do nothing: nothing is open."""
 

@@ -24,10 +24,11 @@ from predsurv.trade.engine_parts import open_engine
 from predsurv.trade.halt_flag import HaltFlag
 from predsurv.trade.journal import OrderJournal, RunStarted, restore
 from predsurv.trade.paper_broker import PaperBroker
-from predsurv.trade.pipeline import RunComponents, RunService
+from predsurv.trade.pipeline import RunComponents
 from predsurv.trade.results.ledger import opening_of
 from predsurv.trade.results.measures import RunMeasures
 from predsurv.trade.run_markets import Know, KnownToRun
+from predsurv.trade.run_parts import RunService
 from predsurv.trade.runs.folder import RunFolder, create_run, last_marks
 from predsurv.trade.runs.info import JOURNAL_FILE, AccountBefore, DataFingerprint, RunInfo, settings_of, versions
 from predsurv.trade.runs.keeper import RunInputs, RunKeeper

@@ -165,6 +165,7 @@ class TradeRunner:
     async def _keep_up(self) -> None:
         while True:
             await self._components.clock.sleep(CHECKPOINT)
+            await asyncio.to_thread(self._components.journal.sync)
             if self._components.keeper is not None:
                 await self._components.keeper.checkpoint(self._components.stats)
 

@@ -170,6 +170,9 @@ class _Kept:
     def flush(self) -> None:
         pass
 
+    def sync(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

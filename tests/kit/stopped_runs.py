@@ -16,10 +16,11 @@ from predsurv.engine.strategy import Strategy
 from predsurv.state.market_cache import MarketCache
 from predsurv.trade.engine_parts import EngineParts, cache_of, configured_strategies, open_engine
 from predsurv.trade.journal import Entry, LiquidityTaken, OrderJournal, RestoredState, RunStarted, encoded, restore
-from predsurv.trade.pipeline import EventPipeline, JournalWriter, RunComponents
+from predsurv.trade.pipeline import EventPipeline, RunComponents
 from predsurv.trade.reconciliation import reconcile
 from predsurv.trade.replay import EventClock
 from predsurv.trade.replay_run import config_of
+from predsurv.trade.run_parts import JournalWriter
 from predsurv.trade.runs.folder import RunFolder
 from predsurv.trade.runs.frames import read_frames
 from predsurv.trade.runs.info import EVENTS_FILE, JOURNAL_FILE, MARKETS_FILE
@@ -105,6 +106,9 @@ class StoppedJournal:
             self._told.add((entry.event.key, entry.event.side, entry.event.price))
         if self._appended in self._places and not self._appended % 2:
             self._stop(self._appended, early=True)
+
+    def sync(self) -> None:
+        """Do nothing."""
 
     def flush(self) -> None:
         """Commit, and take down what the run holds."""
@@ -214,6 +218,9 @@ class WrittenEntries:
         self.bodies.append(encoded(entry))
 
     def flush(self) -> None:
+        """Do nothing."""
+
+    def sync(self) -> None:
         """Do nothing."""
 
     def close(self) -> None:

@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 
+import pytest
+
+from predsurv.core.errors import TransientError
 from predsurv.core.events import AccountEvent, BookSnapshot, Event, MarketEvent, Tick
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import MICROS, Money
@@ -43,8 +46,10 @@ class SlowBroker:
 
     def __init__(self) -> None:
         self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+        self.sent: list[Approved] = []
 
     async def submit(self, command: Approved) -> None:
+        self.sent.append(command)
         if isinstance(command.command, CancelOrder):
             self.asked.set()
             await self.may_answer.wait()
@@ -152,4 +157,27 @@ async def test_a_stop_does_not_wait_for_feeds_to_close(tmp_path: Path) -> None:
         await clock.advance(100 * MS)
     await running
     assert made.engine.account.placed == placed
+    made.journal.close()
+
+
+async def test_nothing_is_sent_of_which_the_disk_has_not_said_that_it_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = SlowBroker()
+    broker.may_answer.set()
+    made = components(tmp_path, broker, ManualClock(START))
+    controller = TradeController(made, lambda event, step: None)
+    await controller.start()
+
+    def refuse(_: OrderJournal) -> None:
+        raise TransientError("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OrderJournal, "sync", refuse)
+        await controller.on_batch([book()])
+        with pytest.raises(TransientError, match="full"):
+            await controller.pipeline.drain()
+    with pytest.raises(TransientError, match="full"):
+        await controller.on_batch([book()])
+    assert (made.engine.account.placed, broker.sent) == (1, [])
     made.journal.close()

@@ -1,0 +1,155 @@
+"""``python -m benchmarks.order_path [--orders N] [--pause MS]``: from an intent to its signed order on the socket.
+
+The parts of a live run on Polymarket that an order passes after it was decided, one order after the other, over
+loopback to a server in another process: amounts, hash and signature; the journal's write; its sync; headers with their
+HMAC, the request, and its write to a connection that is open. All but the sync is ours. It is compared with the least
+that the disk takes, in turns: one block of a file synced that has all its blocks. ``--pause`` waits between two orders,
+in which other programs may take the caches; without it the code is warm, as on a core of one's own. ``benchmarks.live``
+measures the same in a whole run.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import sys
+import tempfile
+from contextlib import closing, suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import rounds
+from benchmarks.orders import Ours
+from benchmarks.passed import DiskFloor, Passed, loop_beside, noting_writes, now, row, since, together
+from predsurv.core.orders import Approved
+from predsurv.engine.risk.gate import GateDecision
+from predsurv.net.clock import SystemClock, system_random
+from predsurv.net.http import Http
+from predsurv.trade.journal import CommandSent, OrderJournal, OrderNamed
+from predsurv.venues.polymarket.orders.requests import place_order
+from predsurv.venues.polymarket.orders.signing import SignedOrder
+
+GOAL_US: Final = 250
+WARM_UP: Final = 50
+_ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class _Order(NamedTuple):
+    """What the parts of one order took."""
+
+    prepared: Passed
+    stored: Passed
+    synced: Passed
+    sent: Passed
+    beside: Passed
+
+    @property
+    def ours(self) -> Passed:
+        """All but the wait for the disk."""
+        return together((self.prepared, self.stored, self.sent))
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            await reader.readexactly(int(head.split(b"content-length:")[1].split(b"\r\n")[0]))
+            writer.write(_ANSWER)
+    writer.close()
+
+
+def _serve(pipe: Connection) -> None:
+    """Answer every request until the other end of ``pipe`` is closed."""
+
+    async def run() -> None:
+        server = await asyncio.start_server(_answer, "127.0.0.1", 0)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await asyncio.to_thread(pipe.poll, None)
+        server.close()
+
+    asyncio.run(run())
+
+
+async def _send(floor: DiskFloor, folder: Path, url: str, orders: int, pause_s: float) -> list[_Order]:
+    clock, ours, found, written = SystemClock(), Ours(), list[_Order](), list[Passed]()
+    http = Http(clock, system_random)
+    with closing(OrderJournal(folder / "journal.db")) as journal, noting_writes(lambda _: written.append(now())):
+        for number in range(1, orders + WARM_UP + 1):
+            floor.sync_one()
+            await asyncio.sleep(pause_s)
+            began = now()
+            order = ours.signer.order(ours.command, ours.terms, now=clock.now(), salt=number)
+            if not isinstance(order, SignedOrder):
+                raise TypeError(order)
+            request = place_order(order, ours.signer, ours.api_key.owner)
+            prepared = now()
+            journal.append(CommandSent(GateDecision(Approved(clock.now(), ours.command), None)))
+            journal.append(OrderNamed(ours.command.client_order_id, order.order_id))
+            journal.flush()
+            stored = now()
+            await asyncio.to_thread(journal.sync)
+            synced = now()
+            written.clear()
+            sign = partial(ours.api_key.headers, request, timestamp=clock.now() // 10**9)
+            await http.exchange(request.method, url, body=request.body or b"", sign=sign)
+            parts = (since(began, prepared), since(prepared, stored), since(stored, synced), since(synced, written[0]))
+            found.append(_Order(*parts, loop_beside()))
+    await http.aclose()
+    return found[WARM_UP:]
+
+
+def main() -> int:
+    """Run, print a table; return 1 when the goal was missed by CPU time."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.order_path", description=__doc__)
+    parser.add_argument("--orders", type=int, default=1_000)
+    parser.add_argument("--pause", type=float, default=0, help="ms between two orders")
+    given = parser.parse_args()
+    here, there = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
+    server.start()
+    there.close()
+    rounds.pin()
+    try:
+        url = f"http://127.0.0.1:{here.recv()}/order"
+        with (
+            tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name,
+            closing(DiskFloor(Path(name))) as floor,
+        ):
+            found = asyncio.run(_send(floor, Path(name), url, given.orders, given.pause / 1_000))
+    finally:
+        here.close()
+        server.join(10)
+    return _show(found, floor.taken, given.pause)
+
+
+def _show(found: list[_Order], floor: list[Passed], pause: float) -> int:
+    table, missed = Table("µs", "p50", "p90", "p99", "p99.9", "most", "goal of p99"), False
+    for name, times, goal in (
+        ("intent → socket, ours", [each.ours for each in found], GOAL_US),
+        ("amounts, hash, signature", [each.prepared for each in found], None),
+        ("journal written", [each.stored for each in found], None),
+        ("headers, request, written to the socket", [each.sent for each in found], None),
+        ("journal synced, in a thread", [each.synced for each in found], None),
+        ("a block synced, the disk's floor", floor, None),
+        ("a loop beside", [each.beside for each in found], None),
+    ):
+        text = "" if goal is None else f"≤ {goal}"
+        cpu = row(table, f"{name}, CPU", [each.cpu for each in times], text)
+        row(table, f"{name}, clock", [each.wall for each in times], text)
+        missed = missed or (goal is not None and cpu > goal)
+    console = Console(width=120)
+    console.print(
+        f"{len(found):,} orders, {pause:g} ms between two; Python {sys.version.split()[0]}, "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
+    console.print(table)
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""Connections that are kept open for requests that are sent once: HTTP/1.1 by h11, written by the loop itself.
+
+Separate from ``http``, whose client takes several times as long to send a request: an order cannot wait for that.
+Nothing here is ever sent twice. A connection that the other side has closed is not used, and a request that was
+written to one that is lost then is lost with it.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple, cast
+from urllib.parse import urlsplit
+
+import h11
+from msgspec import Struct
+
+IDLE_MAX_S: Final = 50.0
+"""A connection is not used again after so long without a request: many servers close theirs after a minute."""
+CLOSE_S_MAX: Final = 2
+"""Seconds that connections may take to end."""
+_HEAD_BYTES_MAX: Final = 100 * 1_024
+_WITH_LENGTH: Final = frozenset({"POST", "PUT"})
+
+
+class CannotConnectError(Exception):
+    """There is no connection: nothing was sent."""
+
+
+class LostAnswerError(Exception):
+    """The request was written, at least in part, and no whole answer came."""
+
+
+class UnreadableAnswerError(Exception):
+    """An answer came that is too long, or encoded in a way that was not asked for."""
+
+
+class KeptLimits(Struct, frozen=True):
+    """Bounds of each connection: seconds, and bytes of a body."""
+
+    connect_s: float
+    answer_s: float
+    body_bytes_max: int
+    user_timeout_ms: int
+
+
+class Answer(NamedTuple):
+    """Status, headers in small letters, and body."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Origin(NamedTuple):
+    """Where a URL leads, without its path."""
+
+    scheme: str
+    host: str
+    port: int
+
+
+def origin_of(url: str) -> Origin:
+    """Return where ``url`` leads; raises ValueError for one that is neither http nor https."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("an http or https URL is needed")
+    return Origin(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+
+
+class _Connection(asyncio.Protocol):
+    """One connection; at most one request is under way."""
+
+    def __init__(self, body_bytes_max: int) -> None:
+        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_HEAD_BYTES_MAX)
+        self._answer: asyncio.Future[Answer] | None = None
+        self._status, self._headers = 0, list[tuple[bytes, bytes]]()
+        self._body = bytearray()
+        self._body_bytes_max = body_bytes_max
+        self.idle_since = 0.0
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # before anything else is called
+
+    def data_received(self, data: bytes) -> None:
+        if self._answer is None:  # nobody asked: whatever it is, it is no answer to what is asked next
+            self.close()
+            return
+        try:
+            self._http.receive_data(data)
+            self._read()
+        except (h11.RemoteProtocolError, UnreadableAnswerError) as error:
+            self._fail(error)
+
+    def eof_received(self) -> None:
+        if self._answer is not None:
+            self.data_received(b"")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._fail(error or LostAnswerError("the server closed the connection"))
+        self.ended.set_result(None)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a request may be written to it."""
+        return not self._transport.is_closing() and self._http.our_state is h11.IDLE
+
+    def write(self, head: h11.Request, body: bytes) -> asyncio.Future[Answer]:
+        """Write a request at once; return its answer to come."""
+        parts = (self._http.send(head), self._http.send(h11.Data(body)), self._http.send(h11.EndOfMessage()))
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(b"".join(part or b"" for part in parts))
+        return self._answer
+
+    def close(self) -> None:
+        """End it: what is under way is lost."""
+        self._transport.abort()
+
+    def _read(self) -> None:
+        while (answer := self._answer) is not None:
+            event = self._http.next_event()
+            if isinstance(event, h11.Response):
+                self._status, self._headers = event.status_code, list(event.headers)
+            elif isinstance(event, h11.Data):
+                self._body += event.data
+                if len(self._body) > self._body_bytes_max:
+                    raise UnreadableAnswerError(f"more than {self._body_bytes_max} bytes; not read further")
+            elif isinstance(event, h11.EndOfMessage):
+                self._finish(answer)
+            elif event is h11.NEED_DATA or isinstance(event, h11.ConnectionClosed):
+                return
+
+    def _finish(self, answer: asyncio.Future[Answer]) -> None:
+        found = Answer(self._status, self._headers, bytes(self._body))
+        self._answer = None
+        self._body.clear()
+        states, more = (self._http.our_state, self._http.their_state), self._http.trailing_data[0]
+        if states == (h11.DONE, h11.DONE) and not more:  # more would be taken for the answer to the next request
+            self._http.start_next_cycle()
+        else:
+            self.close()
+        if not answer.done():
+            answer.set_result(found)
+
+    def _fail(self, error: Exception) -> None:
+        answer, self._answer = self._answer, None
+        self.close()
+        if answer is not None and not answer.done():
+            told = error if isinstance(error, LostAnswerError | UnreadableAnswerError) else LostAnswerError(str(error))
+            answer.set_exception(told)
+
+
+class KeptConnections:
+    """Sends each request on a connection of its own, kept for the next one; ``tls`` makes the context for https.
+
+    How many there are at most is up to who calls.
+    """
+
+    def __init__(self, limits: KeptLimits, tls: Callable[[], ssl.SSLContext], clock: Callable[[], float]) -> None:
+        self._limits, self._make_tls, self._clock = limits, tls, clock
+        self._tls: ssl.SSLContext | None = None
+        self._idle: dict[Origin, list[_Connection]] = {}
+        self._all: set[_Connection] = set()
+
+    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send once and return the whole answer.
+
+        Raises ValueError for a URL or header that cannot be sent and CannotConnectError, both before anything left;
+        LostAnswerError, TimeoutError or UnreadableAnswerError when it may have arrived.
+        """
+        origin, head = origin_of(url), _head(method, url, headers, body)
+        connection = self._take(origin) or await self._connect(origin)
+        try:
+            answer = connection.write(head, body)
+            async with asyncio.timeout(self._limits.answer_s):
+                found = await answer
+            _check_encoding(found)
+        except BaseException:
+            connection.close()
+            raise
+        if connection.is_usable:
+            connection.idle_since = self._clock()
+            self._idle.setdefault(origin, []).append(connection)
+        return found
+
+    async def aclose(self) -> None:
+        """Close all connections; safe to call twice."""
+        ending = [each.ended for each in self._all]
+        for each in tuple(self._all):
+            each.close()
+        self._idle.clear()
+        if ending:
+            await asyncio.wait(ending, timeout=CLOSE_S_MAX)
+
+    def _take(self, origin: Origin) -> _Connection | None:
+        """Return the connection that was used last, None where there is none to use again."""
+        idle = self._idle.get(origin, [])
+        while idle:
+            connection = idle.pop()
+            if connection.is_usable and self._clock() - connection.idle_since < IDLE_MAX_S:
+                return connection
+            connection.close()
+        return None
+
+    async def _connect(self, origin: Origin) -> _Connection:
+        if origin.scheme == "https" and self._tls is None:
+            self._tls = self._make_tls()
+        tls = self._tls if origin.scheme == "https" else None
+        try:
+            async with asyncio.timeout(self._limits.connect_s):
+                transport, connection = await asyncio.get_running_loop().create_connection(
+                    lambda: _Connection(self._limits.body_bytes_max),
+                    origin.host,
+                    origin.port,
+                    ssl=tls,
+                    happy_eyeballs_delay=0.25,
+                )
+        except (OSError, TimeoutError) as error:
+            raise CannotConnectError(str(error) or "timed out") from None
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
+        if option is not None:
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, self._limits.user_timeout_ms)
+        self._all.add(connection)
+        connection.ended.add_done_callback(lambda _: self._all.discard(connection))
+        return connection
+
+
+def _head(method: str, url: str, headers: Mapping[str, str], body: bytes) -> h11.Request:
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = [("Host", parts.netloc.rpartition("@")[2]), *headers.items()]
+    if body or method in _WITH_LENGTH:
+        lines.append(("Content-Length", str(len(body))))
+    try:
+        return h11.Request(method=method, target=target, headers=lines)
+    except h11.LocalProtocolError as error:
+        raise ValueError(str(error)) from None
+
+
+def _check_encoding(answer: Answer) -> None:
+    for name, value in answer.headers:
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise UnreadableAnswerError("in an encoding that was not asked for")
