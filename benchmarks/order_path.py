@@ -1,11 +1,12 @@
-"""``python -m benchmarks.order_path [--orders N] [--pause MS]``: from an intent to its signed order on the socket.
+"""``python -m benchmarks.order_path [--orders N] [--warm] [--httpx]``: from an intent to its order on the socket.
 
 The parts of a live run on Polymarket that an order passes after it was decided, one order after the other, over
 loopback to a server in another process: amounts, hash and signature; the journal's write; its sync; headers with their
 HMAC, the request, and its write to a connection that is open. All but the sync is ours. It is compared with the least
-that the disk takes, in turns: one block of a file synced that has all its blocks. ``--pause`` waits between two orders,
-in which other programs may take the caches; without it the code is warm, as on a core of one's own. ``benchmarks.live``
-measures the same in a whole run.
+that the disk takes, in turns: one block of a file synced that has all its blocks. While the disk is waited for, other
+programs take the caches; ``--warm`` leaves syncs and pauses out, as if core and disk were one's own. ``--httpx`` sends
+by the client that reads go through.
+``benchmarks.live`` measures the same in a whole run.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from predsurv.venues.polymarket.orders.requests import place_order
 from predsurv.venues.polymarket.orders.signing import SignedOrder
 
 GOAL_US: Final = 250
+PAUSE_S: Final = 1 / 30
 WARM_UP: Final = 50
 _ANSWER: Final = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -75,13 +77,13 @@ def _serve(pipe: Connection) -> None:
     asyncio.run(run())
 
 
-async def _send(floor: DiskFloor, folder: Path, url: str, orders: int, pause_s: float) -> list[_Order]:
+async def _send(http: Http, folder: Path, url: str, orders: int, floor: DiskFloor | None) -> list[_Order]:
     clock, ours, found, written = SystemClock(), Ours(), list[_Order](), list[Passed]()
-    http = Http(clock, system_random)
     with closing(OrderJournal(folder / "journal.db")) as journal, noting_writes(lambda _: written.append(now())):
         for number in range(1, orders + WARM_UP + 1):
-            floor.sync_one()
-            await asyncio.sleep(pause_s)
+            if floor is not None:
+                floor.sync_one()
+                await asyncio.sleep(PAUSE_S)
             began = now()
             order = ours.signer.order(ours.command, ours.terms, now=clock.now(), salt=number)
             if not isinstance(order, SignedOrder):
@@ -92,22 +94,34 @@ async def _send(floor: DiskFloor, folder: Path, url: str, orders: int, pause_s: 
             journal.append(OrderNamed(ours.command.client_order_id, order.order_id))
             journal.flush()
             stored = now()
-            await asyncio.to_thread(journal.sync)
+            if floor is not None:
+                await asyncio.to_thread(journal.sync)
             synced = now()
             written.clear()
             sign = partial(ours.api_key.headers, request, timestamp=clock.now() // 10**9)
             await http.exchange(request.method, url, body=request.body or b"", sign=sign)
-            parts = (since(began, prepared), since(prepared, stored), since(stored, synced), since(synced, written[0]))
+            parts = (since(began, prepared), since(prepared, stored), since(stored, synced), since(synced, written[-1]))
             found.append(_Order(*parts, loop_beside()))
-    await http.aclose()
     return found[WARM_UP:]
+
+
+async def _run(folder: Path, url: str, given: argparse.Namespace, floor: DiskFloor | None) -> list[_Order]:
+    http = Http(SystemClock(), system_random)
+    if given.httpx and http._kept is not None:
+        await http._kept.aclose()
+        http._kept = None
+    try:
+        return await _send(http, folder, url, given.orders, floor)
+    finally:
+        await http.aclose()
 
 
 def main() -> int:
     """Run, print a table; return 1 when the goal was missed by CPU time."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.order_path", description=__doc__)
     parser.add_argument("--orders", type=int, default=1_000)
-    parser.add_argument("--pause", type=float, default=0, help="ms between two orders")
+    parser.add_argument("--httpx", action="store_true", help="send by the client of reads")
+    parser.add_argument("--warm", action="store_true", help="sync nothing and wait for nothing")
     given = parser.parse_args()
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
@@ -120,31 +134,33 @@ def main() -> int:
             tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name,
             closing(DiskFloor(Path(name))) as floor,
         ):
-            found = asyncio.run(_send(floor, Path(name), url, given.orders, given.pause / 1_000))
+            found = asyncio.run(_run(Path(name), url, given, None if given.warm else floor))
     finally:
         here.close()
         server.join(10)
-    return _show(found, floor.taken, given.pause)
+    return _show(found, floor.taken)
 
 
-def _show(found: list[_Order], floor: list[Passed], pause: float) -> int:
+def _show(found: list[_Order], floor: list[Passed]) -> int:
     table, missed = Table("µs", "p50", "p90", "p99", "p99.9", "most", "goal of p99"), False
     for name, times, goal in (
         ("intent → socket, ours", [each.ours for each in found], GOAL_US),
         ("amounts, hash, signature", [each.prepared for each in found], None),
         ("journal written", [each.stored for each in found], None),
         ("headers, request, written to the socket", [each.sent for each in found], None),
-        ("journal synced, in a thread", [each.synced for each in found], None),
+        ("journal synced, in a thread", [each.synced for each in found if floor], None),
         ("a block synced, the disk's floor", floor, None),
         ("a loop beside", [each.beside for each in found], None),
     ):
+        if not times:
+            continue
         text = "" if goal is None else f"≤ {goal}"
         cpu = row(table, f"{name}, CPU", [each.cpu for each in times], text)
         row(table, f"{name}, clock", [each.wall for each in times], text)
         missed = missed or (goal is not None and cpu > goal)
     console = Console(width=120)
     console.print(
-        f"{len(found):,} orders, {pause:g} ms between two; Python {sys.version.split()[0]}, "
+        f"{len(found):,} orders{'' if floor else ', warm'}; Python {sys.version.split()[0]}, "
         f"load {os.getloadavg()[0]:.1f}"
     )
     console.print(table)
