@@ -12,21 +12,19 @@ by the client that reads go through.
 import argparse
 import asyncio
 import multiprocessing
-import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks import rounds
+from benchmarks import figures, rounds
+from benchmarks.figures import Comparison
 from benchmarks.orders import Ours
-from benchmarks.passed import DiskFloor, Passed, loop_beside, noting_writes, now, row, since, together
+from benchmarks.passed import DiskFloor, Passed, loop_beside, noting_writes, now, quantiles, since, together
 from predsurv.core.orders import Approved
 from predsurv.engine.risk.gate import GateDecision
 from predsurv.net.clock import SystemClock, system_random
@@ -116,13 +114,13 @@ async def _run(folder: Path, url: str, given: argparse.Namespace, floor: DiskFlo
         await http.aclose()
 
 
-def main() -> int:
-    """Run, print a table; return 1 when the goal was missed by CPU time."""
+def measure(words: Sequence[str]) -> list[Comparison]:
+    """Run, and say how long it took; the goal is one of CPU time."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.order_path", description=__doc__)
     parser.add_argument("--orders", type=int, default=1_000)
     parser.add_argument("--httpx", action="store_true", help="send by the client of reads")
     parser.add_argument("--warm", action="store_true", help="sync nothing and wait for nothing")
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     here, there = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(target=_serve, args=(there,), daemon=True)
     server.start()
@@ -130,42 +128,30 @@ def main() -> int:
     rounds.pin()
     try:
         url = f"http://127.0.0.1:{here.recv()}/order"
-        with (
-            tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name,
-            closing(DiskFloor(Path(name))) as floor,
-        ):
+        with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name, closing(DiskFloor(Path(name))) as floor:
             found = asyncio.run(_run(Path(name), url, given, None if given.warm else floor))
     finally:
         here.close()
         server.join(10)
-    return _show(found, floor.taken)
+    return [_shown(found, floor.taken)]
 
 
-def _show(found: list[_Order], floor: list[Passed]) -> int:
-    table, missed = Table("µs", "p50", "p90", "p99", "p99.9", "most", "goal of p99"), False
-    for name, times, goal in (
-        ("intent → socket, ours", [each.ours for each in found], GOAL_US),
-        ("amounts, hash, signature", [each.prepared for each in found], None),
-        ("journal written", [each.stored for each in found], None),
-        ("headers, request, written to the socket", [each.sent for each in found], None),
-        ("journal synced, in a thread", [each.synced for each in found if floor], None),
-        ("a block synced, the disk's floor", floor, None),
-        ("a loop beside", [each.beside for each in found], None),
-    ):
-        if not times:
-            continue
-        text = "" if goal is None else f"≤ {goal}"
-        cpu = row(table, f"{name}, CPU", [each.cpu for each in times], text)
-        row(table, f"{name}, clock", [each.wall for each in times], text)
-        missed = missed or (goal is not None and cpu > goal)
-    console = Console(width=120)
-    console.print(
-        f"{len(found):,} orders{'' if floor else ', warm'}; Python {sys.version.split()[0]}, "
-        f"load {os.getloadavg()[0]:.1f}"
+def _shown(found: Sequence[_Order], floor: Sequence[Passed]) -> Comparison:
+    how = "one order after the other, nothing synced" if not floor else f"{PAUSE_S * 1_000:.0f} ms between two orders"
+    return Comparison(
+        title=f"From an intent to its signed Polymarket order on the socket ({len(found):,} orders)",
+        method=f"CPU of the thread, and the clock; {how}",
+        figures=(
+            *quantiles("all but the sync", [each.ours for each in found], GOAL_US),
+            *quantiles("amounts, hash, signature", [each.prepared for each in found]),
+            *quantiles("journal written", [each.stored for each in found]),
+            *quantiles("headers, request, written to the socket", [each.sent for each in found]),
+            *quantiles("journal synced, in a thread", [each.synced for each in found if floor]),
+            *quantiles("a block synced, the disk's floor", floor),
+            *quantiles("a loop beside", [each.beside for each in found]),
+        ),
     )
-    console.print(table)
-    return int(missed)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(figures.main(measure))
