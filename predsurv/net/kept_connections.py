@@ -162,6 +162,7 @@ class KeptConnections:
         self._tls: ssl.SSLContext | None = None
         self._idle: dict[Origin, list[_Connection]] = {}
         self._all: set[_Connection] = set()
+        self._is_closed = False
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send once and return the whole answer.
@@ -185,7 +186,8 @@ class KeptConnections:
         return found
 
     async def aclose(self) -> None:
-        """Close all connections; safe to call twice."""
+        """Close all connections, those too that are being made; safe to call twice."""
+        self._is_closed = True
         ending = [each.ended for each in self._all]
         for each in tuple(self._all):
             each.close()
@@ -218,11 +220,14 @@ class KeptConnections:
                 )
         except (OSError, TimeoutError) as error:
             raise CannotConnectError(str(error) or "timed out") from None
+        self._all.add(connection)
+        connection.ended.add_done_callback(lambda _: self._all.discard(connection))
+        if self._is_closed:
+            connection.close()
+            raise CannotConnectError("all connections were closed")
         option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
         if option is not None:
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, option, self._limits.user_timeout_ms)
-        self._all.add(connection)
-        connection.ended.add_done_callback(lambda _: self._all.discard(connection))
         return connection
 
 

@@ -293,3 +293,12 @@ async def test_a_server_has_to_prove_who_it_is(tmp_path: Path, name: str, truste
             assert not any(site.connections), "nothing was sent"
         assert len(made) == 1
         await kept.aclose()
+
+
+async def test_nothing_is_sent_once_all_is_closed() -> None:
+    async with serving(OK) as (site, kept, _):
+        await kept.aclose()
+        with pytest.raises(CannotConnectError, match="were closed"):
+            await post(kept, site.url)
+        await kept.aclose()
+    assert not any(site.connections)
