@@ -216,7 +216,6 @@ class KeptConnections:
                     origin.host,
                     origin.port,
                     ssl=tls,
-                    happy_eyeballs_delay=0.25,
                 )
         except (OSError, TimeoutError) as error:
             raise CannotConnectError(str(error) or "timed out") from None
