@@ -21,7 +21,7 @@ TICK_LAG: Final = 60_000_000_000
 """How long (ns) REST may show an older tick size than the stream has told."""
 
 # The tick follows the levels, so it is looked for at the end only.
-_TICK: Final = re.compile(rb'"tick_size":"([0-9.]{1,24})"')
+_TICK: Final = re.compile(rb'"tick_size"[ \t\r\n]{0,64}:[ \t\r\n]{0,64}"([0-9.]{1,24})"')
 _TICK_FROM_END: Final = 200
 
 _TAKER: Final[dict[str, OrderSide]] = {"BUY": "buy", "SELL": "sell"}
