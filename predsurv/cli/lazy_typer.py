@@ -64,7 +64,8 @@ def run(arguments: Sequence[str]) -> int:
         if below := _commands_of(error):
             path = _path(error, arguments)
             raise ConfigError(f"{path} needs a command: {', '.join(below)}; see '{path} --help'") from None
-        raise ConfigError(f"{_flat(error.format_message())}; see '{_path(error, arguments)} --help'") from None
+        path = _path(error, arguments)
+        raise ConfigError(f"{_flat(error.format_message())}{_other_way(error, path)}; see '{path} --help'") from None
     return code if isinstance(code, int) else 0
 
 
@@ -134,6 +135,18 @@ def _commands_of(error: typer.TyperException) -> list[str]:
     if type(error).__name__ != "NoArgsIsHelpError" or context is None:
         return []
     return list(getattr(context.command, "commands", {}))
+
+
+def _other_way(error: typer.TyperException, path: str) -> str:
+    """Return how a venue is named here where it was named as other commands want it: as an argument, or an option."""
+    context = getattr(error, "ctx", None)
+    parameters = [] if context is None else context.command.params
+    if getattr(error, "option_name", "") == "--venue":
+        named = [each for each in parameters if each.name in ("venue", "venues") and "--venue" not in each.opts]
+        return f"; venues are named without it: '{path} polymarket'" if named else ""
+    if "unexpected extra argument" in error.format_message() and any("--venue" in each.opts for each in parameters):
+        return "; a venue is named with --venue"
+    return ""
 
 
 def _path(error: typer.TyperException, arguments: Sequence[str]) -> str:

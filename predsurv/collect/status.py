@@ -89,7 +89,8 @@ class CoverageTotals(Struct):
 class ConnectionStatus(Struct, frozen=True):
     """One connection, open ``since`` (ns UTC), with ``books`` of which ``trusted`` are trusted now.
 
-    ``last_data`` (ns UTC) is when the latest of them changed, 0 before any did.
+    ``last_data`` (ns UTC) is when the latest of them changed, 0 before any did. ``collector``: whose it is where
+    several processes record, each of which counts its epochs from 1; "" where one does.
     """
 
     epoch: int
@@ -97,6 +98,7 @@ class ConnectionStatus(Struct, frozen=True):
     books: int
     trusted: int
     last_data: int
+    collector: str = ""
 
 
 class VenueStatus(Struct, frozen=True, kw_only=True):
@@ -217,7 +219,10 @@ def connections_of(
             counts[0] += 1
             counts[1] += instrument.book.trusted
             counts[2] = max(counts[2], instrument.changed_at)
-    found = [ConnectionStatus(epoch, connected_since[epoch], *counts) for epoch, counts in carried.items()]
+    found = [
+        ConnectionStatus(epoch, connected_since[epoch], books, trusted, last_data)
+        for epoch, (books, trusted, last_data) in carried.items()
+    ]
     return tuple(sorted(found, key=lambda each: (each.last_data, each.epoch)))
 
 

@@ -89,7 +89,7 @@ async def open_account(name: str, config: Config, clock: Clock, rand: Rand = sys
     """
     check_venue(name)
     if name not in _ACCOUNTS:
-        raise ConfigError(f"{name} executes no real orders; there is {', '.join(EXECUTING)}")
+        raise ConfigError(f"{name} takes no real orders; {' and '.join(EXECUTING)} do")
     return await _ACCOUNTS[name](config, clock, rand)
 
 

@@ -13,7 +13,7 @@ from predsurv.cli.commands.recorder_worker import record_part
 from predsurv.cli.commands.rescan import rescan
 from predsurv.collect.health import recording_health
 from predsurv.collect.processes.division import CollectorPart
-from predsurv.collect.processes.merging import merged_reading, merged_report
+from predsurv.collect.processes.merging import merged_reading, merged_report, named_reading
 from predsurv.collect.processes.messages import ListingFound, ListingWanted, LoggedThere, StderrText
 from predsurv.collect.processes.recorder_process import RecorderProcess
 from predsurv.collect.rates import CounterReading
@@ -71,9 +71,9 @@ class ProcessesRecording:
 
     def reading(self) -> CounterReading | None:
         """Return the running totals of all processes, None until each has told its own."""
-        pulses = [process.pulse for process in self._processes]
-        known = [pulse.reading for pulse in pulses if pulse is not None]
-        return merged_reading(known) if len(known) == len(pulses) else None
+        told = [(process.part.id, process.pulse) for process in self._processes]
+        known = [named_reading(pulse.reading, name) for name, pulse in told if pulse is not None]
+        return merged_reading(known) if len(known) == len(told) else None
 
     def health(self) -> RunHealth:
         """Return the health of the recording; any thread may call it."""

@@ -14,6 +14,7 @@ from predsurv.cli.commands.rescan import scan_missing
 from predsurv.cli.commands.trade_observers import Observers, observer_of
 from predsurv.cli.commands.trading_run import trade_until_stopped
 from predsurv.cli.commands.twin import twin_line
+from predsurv.cli.output.columns import dollars
 from predsurv.cli.output.render import say
 from predsurv.cli.output.trade_tables import Announcer
 from predsurv.cli.runtime import Supervision, cancel_this, metrics_server
@@ -22,7 +23,6 @@ from predsurv.cli.signals import StopSignals
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
-from predsurv.core.num import format_micros
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import Clock, Venue
 from predsurv.telemetry.server import MetricsServer
@@ -134,7 +134,7 @@ async def _shadowed(config: Config, venue: Venue, account: VenueAccount, clock: 
     source = ShadowSource(account, start, clock)
     return _Opening(
         lambda observe, limit: open_shadow(config, venue, source, observe, limit),
-        f"and sending nothing, as with the {format_micros(start.cash)} USD of {account.name}",
+        f"and sending nothing, as with the {dollars(start.cash)} of {account.name}",
     )
 
 
@@ -146,7 +146,7 @@ async def _funded(
         name: FundedAccount(account, (await account.reader.account(clock.now(), ())).cash) for name, account in accounts
     }
     source = LiveSource(found, clock, system_random)
-    money = [f"{format_micros(each.cash)} USD of {each.account.name}" for each in found.values()]
+    money = [f"{dollars(each.cash)} of {each.account.name}" for each in found.values()]
     return _Opening(
         lambda observe, limit: open_live(config, venues, source, observe, limit),
         f"with REAL MONEY: {' and '.join(money)}",

@@ -18,7 +18,7 @@ def venue_of_account(config: Config, name: str | None) -> str:
     if name is not None:
         check_venue(name)
         if name not in EXECUTING:
-            raise ConfigError(f"{name} executes no real orders; there is {', '.join(EXECUTING)}")
+            raise ConfigError(f"{name} takes no real orders; {' and '.join(EXECUTING)} do")
         return name
     traded = [each for each in EXECUTING if any(live_journals(config, VenueName(each)))]
     if len(traded) == 1:

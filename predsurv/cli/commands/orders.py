@@ -58,14 +58,13 @@ def cancel(
     venue: Venue = None,
     config: ConfigFile = None,
 ) -> int:
-    """Cancel orders at the venue; exit 1 when one of them is still open afterwards."""
+    """Cancel orders at the venue; exit 1 when one of them is still open afterwards, or none of that id was open."""
     if bool(ids) == all:
         raise ConfigError("orders cancel: name the orders to cancel, or --all")
     loaded = load(config).config
     name = venue_of_account(loaded, venue)
     wanted = None if all else frozenset(each.lower() for each in ids or ())
-    left = asyncio.run(_cancel(loaded, name, wanted))
-    return 1 if left else 0
+    return 0 if asyncio.run(_cancel(loaded, name, wanted)) else 1
 
 
 async def _open_orders(config: Config, venue: str) -> Sequence[Order]:
@@ -78,8 +77,8 @@ async def _open_orders(config: Config, venue: str) -> Sequence[Order]:
     return [*shown, *(each for each in known if each.state == "unknown" and each not in shown)]
 
 
-async def _cancel(config: Config, venue: str, wanted: frozenset[str] | None) -> int:
-    """Cancel, and return how many of them are open afterwards."""
+async def _cancel(config: Config, venue: str, wanted: frozenset[str] | None) -> bool:
+    """Cancel, and return whether every wanted order was open before and none is afterwards."""
     async with opened_account(config, venue) as account:
         state = await account.reader.account(SystemClock().now(), ())
         chosen = [each for each in state.orders if wanted is None or each.order_id.lower() in wanted]
@@ -94,9 +93,15 @@ async def _cancel(config: Config, venue: str, wanted: frozenset[str] | None) -> 
             say(f"{sanitise(report.order_id, 80)}: {text}")
         after = await account.reader.account(SystemClock().now(), ())
     ids = {each.order_id for each in chosen}
+    strange = sorted((wanted or frozenset()) - {each.lower() for each in ids})
+    for order_id in strange:
+        say(f"{sanitise(order_id, 80)}: no order of this id is open; 'predsurv orders --venue {venue}' lists those")
     left = [each for each in after.orders if each.order_id in ids]
-    say(f"{len(chosen) - len(left)} of {len(chosen)} orders are not open any more")
-    return len(left)
+    if chosen:
+        say(f"{len(chosen) - len(left)} of {len(chosen)} orders are not open any more")
+    elif wanted is None:
+        say("no order was open")
+    return not left and not strange
 
 
 def _journalled(config: Config, venue: VenueName) -> Sequence[Order]:

@@ -182,12 +182,14 @@ def _venue_line(venue: VenueStatus, facts: RateFacts) -> Text:
 
 
 def _links_shown(venue: VenueStatus, facts: RateFacts) -> list[ConnectionStatus]:
-    """Return the connections to show, in the order in which they were opened: a line keeps its place while it is there.
+    """Return the connections to show, those of a process together, in the order in which it opened them.
+
+    A line keeps its place while it is there.
 
     Where there are too many, those of which something is to be said have priority, then the oldest.
     """
     urgent = sorted(venue.connections, key=lambda each: (not _is_odd(each, facts), each.epoch))
-    return sorted(urgent[:LINKS_SHOWN_MAX], key=lambda each: each.epoch)
+    return sorted(urgent[:LINKS_SHOWN_MAX], key=lambda each: (each.collector, each.epoch))
 
 
 def _is_odd(link: ConnectionStatus, facts: RateFacts) -> bool:
@@ -197,7 +199,9 @@ def _is_odd(link: ConnectionStatus, facts: RateFacts) -> bool:
 
 
 def _link_line(link: ConnectionStatus, facts: RateFacts) -> Text:
-    text = f"    #{link.epoch} up {span(max(0, facts.status.now - link.since))} · {link.trusted:,}/{link.books:,} books"
+    name = f"{sanitise(link.collector, 40)} " if link.collector else ""
+    text = f"    {name}#{link.epoch} up {span(max(0, facts.status.now - link.since))}"
+    text += f" · {link.trusted:,}/{link.books:,} books"
     text += f" · data {_age(link.last_data, facts)} ago" if link.last_data else " · no data yet"
     return Text(text, style="yellow" if _is_odd(link, facts) else "dim")
 

@@ -69,9 +69,9 @@ _RISK: Final = (
 _SETTLEMENT: Final = (
     Column("final", "Fills final", "int", keep=7),
     Column("failed", "Failed", "int", keep=9),
-    Column("failed_notional", "Worth", "micros", "$", keep=8),
+    Column("failed_notional", "worth", "micros", "$", keep=8, of="Failed"),
     Column("open", "Open", "int", keep=7),
-    Column("open_notional", "Worth", "micros", "$", keep=6),
+    Column("open_notional", "worth", "micros", "$", keep=6, of="Open"),
     Column("pnl", "Profit", "micros", "$", keep=9),
     Column("pnl_worst", "if as many more fail", "micros", "$", keep=9),
     Column("pnl_worst_all", "if all that gained fail", "micros", "$", keep=8),

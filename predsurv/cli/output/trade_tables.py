@@ -32,10 +32,12 @@ from predsurv.trade.results.tally import Tally
 from predsurv.trade.session import EndedRun
 from predsurv.trade.stats import BasketStats, RunStats, StrategyStats, basket_stats
 
-_SILENT: Final = ("day", "stale")
-"""Notes that nobody acts on: a day began; an event that changed nothing, as when a filled order is told as accepted."""
+_SILENT: Final = ("day", "stale", "duplicate")
+"""Notes that nobody acts on: a day began; an event that changed nothing, as when a filled order is told as accepted, or
+a fill by the channel and by REST."""
 QUESTION_CHARS: Final = 44
 _NOTE_CHARS_MAX: Final = 1_000
+_ID_CHARS_MAX: Final = 100
 _CLOCK_CELLS: Final = len("13:04:58.449 ")
 MARKETS_SHOWN: Final = 10
 """Markets that people see at the end of a run: those that earned or lost most."""
@@ -119,7 +121,7 @@ class Announcer:
 
 def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
     """Return a line for each decision, fill and settlement of one event; market names are sanitised."""
-    clock = iso_time(event.ts_recv)[11:23].rstrip("Z")
+    clock = _clock(event.ts_recv)
     lines = [f"{clock} {text}" for text in _account_lines(event, step, engine)]
     for decision in step.decisions:
         command = decision.approved.command
@@ -134,6 +136,12 @@ def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
     return lines
 
 
+def _clock(ts: int) -> str:
+    """Return the time of day with its milliseconds, as wide at each instant."""
+    seconds, _, fraction = iso_time(ts)[11:].rstrip("Z").partition(".")
+    return f"{seconds}.{fraction[:3]:0<3}"
+
+
 def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
     equity = f"equity {dollars(engine.valuation.equity())}"
     if isinstance(event, Fill) and step.booked:
@@ -141,14 +149,15 @@ def _account_lines(event: Event, step: Step, engine: Engine) -> list[str]:
         what += " assumed" if event.fee_assumed else ""
         return [f"fill      {what:<33} {_name(event.key, engine.cache)} · {equity}"]
     if isinstance(event, FillFailed) and step.booked:
-        what = f"{sanitise(event.trade_id, 24)} {sanitise(event.reason, 24)}"
+        what = f"{sanitise(event.trade_id, _ID_CHARS_MAX)} {sanitise(event.reason, _NOTE_CHARS_MAX)}"
         return [f"failed    {what:<33} {_name(event.key, engine.cache)} · {equity}"]
     if isinstance(event, RebatePaid):
         return [f"rebate    {dollars(event.amount)} of {iso_time(event.day)[:10]} · {equity}"]
     if isinstance(event, OrderRejected) and step.booked:
-        return [f"rejected  {sanitise(event.reason, 40):<33} {_name(event.key, engine.cache)}"]
+        return [f"rejected  {sanitise(event.reason, _NOTE_CHARS_MAX):<33} {_name(event.key, engine.cache)}"]
     if isinstance(event, CancelRejected) and step.booked:
-        return [f"cancel rejected {sanitise(event.reason, 40):<27} {_name(event.key, engine.cache)}"]
+        what = sanitise(event.reason, _NOTE_CHARS_MAX)
+        return [f"cancel rejected {what:<27} {_name(event.key, engine.cache)}"]
     if isinstance(event, MarketResolved) and step.settlements:
         paid = sum(each.paid for each in step.settlements)
         gain = paid - sum(each.cost for each in step.settlements)

@@ -36,6 +36,15 @@ def merged_reading(readings: Sequence[CounterReading]) -> CounterReading:
     )
 
 
+def named_reading(reading: CounterReading, collector: str) -> CounterReading:
+    """Return ``reading`` with each connection marked as one of ``collector``."""
+    venues = tuple(
+        replace(venue, connections=tuple(replace(each, collector=collector) for each in venue.connections))
+        for venue in reading.status.venues
+    )
+    return replace(reading, status=replace(reading.status, venues=venues))
+
+
 def merged_status(statuses: Sequence[CollectorStatus]) -> CollectorStatus:
     """Return the status of the whole recording; the machine's clock and its disk are the same for all."""
     latest = max(statuses, key=lambda each: each.at)

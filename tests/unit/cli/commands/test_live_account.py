@@ -21,7 +21,7 @@ def traded(folder: Path, *modes: str) -> None:
 def test_a_venue_is_named_and_takes_real_orders(tmp_path: Path) -> None:
     config = configured(tmp_path)
     assert venue_of_account(config, "kalshi") == "kalshi"
-    with pytest.raises(ConfigError, match=r"^mock executes no real orders; there is polymarket, kalshi$"):
+    with pytest.raises(ConfigError, match=r"^mock takes no real orders; polymarket and kalshi do$"):
         venue_of_account(config, "mock")
     with pytest.raises(ConfigError, match="did you mean kalshi"):
         venue_of_account(config, "kalsi")

@@ -142,6 +142,32 @@ def test_what_is_still_open_afterwards_is_told_and_ends_with_1(
     assert "0 of 1 orders are not open any more" in err
 
 
+@pytest.mark.usefixtures("data")
+def test_an_id_of_which_no_order_is_open_is_told_and_ends_with_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = FakeClob()
+    resting(fake, OURS)
+    with served(fake, monkeypatch):
+        assert main(["orders", "cancel", LOST, *VENUE]) == 1
+        assert f"{LOST}: no order of this id is open; " in (err := capsys.readouterr().err)
+        assert "any more" not in err
+        assert main(["orders", "cancel", OURS, LOST, *VENUE]) == 1
+    err = capsys.readouterr().err
+    assert f"{LOST}: no order of this id is open; " in err
+    assert "1 of 1 orders are not open any more" in err
+    assert not fake.open()
+
+
+@pytest.mark.usefixtures("data")
+def test_where_no_order_is_open_all_of_them_are_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(FakeClob(), monkeypatch):
+        assert main(["orders", "cancel", "--all", *VENUE]) == 0
+    assert capsys.readouterr().err == "no order was open\n"
+
+
 @pytest.mark.parametrize("words", [(), ("0xf0", "--all")])
 @pytest.mark.usefixtures("data")
 def test_orders_are_named_or_all_of_them(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,6 +133,17 @@ def test_connections_keep_their_order_and_those_that_miss_something_come_first_w
     assert links(of(*numbered[1:4])) == ["#2", "#3", "#4"], "one that is closed has no line"
 
 
+def test_connections_of_several_processes_say_whose_they_are() -> None:
+    shown = facts(connections=0)
+    links_ = [
+        ConnectionStatus(number, NOW, 10, 10, NOW - S, collector) for number in (2, 1) for collector in ("c0-2", "c0-1")
+    ]
+    told = replace(shown.status.venues[0], connections=tuple(links_))
+    said = text(replace(shown, status=replace(shown.status, venues=(told,))))
+    assert re.findall(r"\S+ #\d+", said) == ["c0-1 #1", "c0-1 #2", "c0-2 #1", "c0-2 #2"]
+    assert "\n    #1 up " in text(facts()), "one process needs no name"
+
+
 def test_gaps_are_a_share_of_the_time_in_which_books_were_wanted() -> None:
     assert "gaps     none\n" in text(replace(facts(), gap_ns={}))
     assert "gaps 50.00% " in status_line(replace(facts(), wanted_ns=184 * S))

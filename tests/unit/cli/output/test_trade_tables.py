@@ -3,12 +3,12 @@
 from msgspec.structs import replace
 
 from predsurv.cli.output.trade_tables import lines_of, outcome, strategy_table
-from predsurv.core.events import CancelRejected, MarketResolved
+from predsurv.core.events import CancelRejected, MarketResolved, OrderRejected
 from predsurv.core.ids import ClientOrderId, StrategyName
 from predsurv.core.num import MICROS, Money, Price, Size
 from predsurv.engine.account.portfolio import Settlement
 from predsurv.engine.engine import Engine
-from predsurv.engine.step import EMPTY_STEP
+from predsurv.engine.step import EMPTY_STEP, EngineNote
 from predsurv.strategies.arbitrage import Arbitrage
 from predsurv.trade.journal import Entry
 from predsurv.trade.results.ledger import Opening, fold
@@ -77,3 +77,34 @@ def test_a_rejected_cancel_is_told_while_its_order_lives() -> None:
     assert not any("cancel rejected" in line for line in lines_of(event, engine.step(event), engine))
     world.account.place(place("o1"), START)
     assert "cancel rejected venue_paused" in lines_of(event, engine.step(event), engine)[0]
+
+
+def test_a_venues_reason_is_told_whole() -> None:
+    world = World()
+    engine = Engine(run="run", limits=LIMITS, strategies=[], cache=world.cache, account=world.account)
+    reason = "400: not enough balance / allowance: the balance is not enough -> balance: 0, order amount: 3600000"
+    for event in (
+        OrderRejected(YES, START, ClientOrderId("o1"), reason),
+        CancelRejected(YES, START, ClientOrderId("o1"), reason),
+    ):
+        assert reason in lines_of(event, replace(EMPTY_STEP, booked=True), engine)[0]
+
+
+def test_the_time_of_a_line_is_as_wide_at_each_instant() -> None:
+    world = World()
+    engine = Engine(run="run", limits=LIMITS, strategies=[], cache=world.cache, account=world.account)
+    second = START - START % 1_000_000_000
+    for ns, shown in ((0, ".000 "), (600_000_000, ".600 "), (612_345_678, ".612 "), (1_000, ".000 ")):
+        event = OrderRejected(YES, second + ns, ClientOrderId("o1"), "no")
+        (line,) = lines_of(event, replace(EMPTY_STEP, booked=True), engine)
+        assert line[8:13] == shown
+
+
+def test_what_was_told_twice_is_shown_once() -> None:
+    world = World()
+    engine = Engine(run="run", limits=LIMITS, strategies=[], cache=world.cache, account=world.account)
+    event = OrderRejected(YES, START, ClientOrderId("o1"), "no")
+    told = replace(
+        EMPTY_STEP, notes=(EngineNote(START, "duplicate", "Fill t1"), EngineNote(START, "halted", "too much"))
+    )
+    assert [line[13:] for line in lines_of(event, told, engine)] == ["halted: too much"]

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from predsurv.collect.processes.merging import merged_reading, merged_report, merged_status
+from predsurv.collect.processes.merging import merged_reading, merged_report, merged_status, named_reading
 from predsurv.collect.rates import CounterReading
 from predsurv.collect.report import VenueReport
 from predsurv.collect.status import (
@@ -97,6 +97,16 @@ def test_uploads_and_readings_of_lists_are_those_of_all() -> None:
     assert found.rescans == RescanStatus(
         completed=1, failed=1, news=5, last=0, due=7, running=True, trouble="v0: no answer"
     )
+
+
+def test_a_connection_says_whose_it_is() -> None:
+    link = ConnectionStatus(1, 0, 2, 2, 90)
+    reading = CounterReading(status=replace(statuses(), venues=(venue(connections=(link,)),)), rows=7)
+    merged = merged_reading([named_reading(reading, "c0-1"), named_reading(reading, "c0-2")])
+    (found,) = merged.status.venues
+    assert found.connections == (replace(link, collector="c0-1"), replace(link, collector="c0-2"))
+    assert merged.rows == 14
+    assert named_reading(reading, "").status == reading.status
 
 
 def test_readings_add_rows_and_latencies() -> None:
