@@ -39,7 +39,7 @@ def live_venues(config: Config, names: Sequence[str], *, named: bool) -> Sequenc
         raise ConfigError(f"--live: which venue? Name it, or each of several, with --venue: {', '.join(EXECUTING)}")
     for name in chosen:
         if name not in EXECUTING:
-            raise ConfigError(f"--live: no real orders on {sanitise(name, 40)!r}; there is {', '.join(EXECUTING)}")
+            raise ConfigError(f"--live: no real orders on {sanitise(name, 40)!r}; {' and '.join(EXECUTING)} take them")
     return chosen
 
 
