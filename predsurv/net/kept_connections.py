@@ -68,7 +68,7 @@ def origin_of(url: str) -> Origin:
     return Origin(parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
 
 
-class _Connection(asyncio.Protocol):
+class _KeptConnection(asyncio.Protocol):
     """One connection; at most one request is under way."""
 
     def __init__(self, body_bytes_max: int) -> None:
@@ -160,8 +160,8 @@ class KeptConnections:
     def __init__(self, limits: KeptLimits, tls: Callable[[], ssl.SSLContext], clock: Callable[[], float]) -> None:
         self._limits, self._make_tls, self._clock = limits, tls, clock
         self._tls: ssl.SSLContext | None = None
-        self._idle: dict[Origin, list[_Connection]] = {}
-        self._all: set[_Connection] = set()
+        self._idle: dict[Origin, list[_KeptConnection]] = {}
+        self._all: set[_KeptConnection] = set()
         self._is_closed = False
 
     async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -195,7 +195,7 @@ class KeptConnections:
         if ending:
             await asyncio.wait(ending, timeout=CLOSE_S_MAX)
 
-    def _take(self, origin: Origin) -> _Connection | None:
+    def _take(self, origin: Origin) -> _KeptConnection | None:
         """Return the connection that was used last, None where there is none to use again."""
         idle = self._idle.get(origin, [])
         while idle:
@@ -205,14 +205,14 @@ class KeptConnections:
             connection.close()
         return None
 
-    async def _connect(self, origin: Origin) -> _Connection:
+    async def _connect(self, origin: Origin) -> _KeptConnection:
         if origin.scheme == "https" and self._tls is None:
             self._tls = self._make_tls()
         tls = self._tls if origin.scheme == "https" else None
         try:
             async with asyncio.timeout(self._limits.connect_s):
                 transport, connection = await asyncio.get_running_loop().create_connection(
-                    lambda: _Connection(self._limits.body_bytes_max),
+                    lambda: _KeptConnection(self._limits.body_bytes_max),
                     origin.host,
                     origin.port,
                     ssl=tls,
