@@ -77,6 +77,7 @@ def test_a_process_that_is_killed_early_ends_the_recording_and_the_next_one_reco
     _, err, _ = finish(process)
     assert process.returncode == 3
     assert "the process of collector c0-2 ended without a word" in err
+    assert "(killed by signal 9)" in err
     left = {path.name.partition("-0")[0] for path in Layout(data).wal.glob("*.db")}
     assert left == {"c0-2"}, "the other one stopped in good order"
     assert place.run("collect", "--duration", "1s").returncode == 0  # in one process, which is neither

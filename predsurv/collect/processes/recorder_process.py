@@ -41,6 +41,7 @@ class RecorderProcess:
         self._work, self._hear, self._clock = work, hear, clock
         self._stopping = asyncio.Event()
         self._pipe: Connection | None = None
+        self._exit_code: int | None = None
 
     async def run(self, duration: int | None) -> CollectReport | None:
         """Return the report of the process once it has ended; one that dies after a while is started again.
@@ -60,6 +61,7 @@ class RecorderProcess:
                 return last.report
             lived = self._clock.monotonic() - started
             told = f"the process of collector {self.part.id} ended without a word after {lived / 1e9:.0f} s"
+            told += f" ({_end_text(self._exit_code)})"
             if self._stopping.is_set() or lived < LIFE_MIN:
                 raise TransientError(f"{told}; what it had committed is sealed by its next start")
             _LOG.error("%s; it is started again", told)
@@ -95,7 +97,7 @@ class RecorderProcess:
             return await self._last_word(ended)
         finally:
             self.runs, self._pipe = False, None
-            await asyncio.shield(asyncio.to_thread(_end, child, here, listener))
+            self._exit_code = await asyncio.shield(asyncio.to_thread(_end, child, here, listener))
 
     async def _last_word(self, ended: "asyncio.Future[Ended | None]") -> Ended | None:
         """Wait for it as long as it takes, but once the process was told to stop only so long as a stop may take."""
@@ -133,12 +135,19 @@ def _set(ended: "asyncio.Future[Ended | None]", last: Ended | None) -> None:
         ended.set_result(last)
 
 
-def _end(child: BaseProcess, pipe: Connection, listener: Thread) -> None:
-    """Wait for the end of a process that has said its last word; kill one that has not."""
+def _end_text(exit_code: int | None) -> str:
+    """Return how a process ended, in words: below zero is the signal that killed it."""
+    return f"exit code {exit_code}" if exit_code is None or exit_code >= 0 else f"killed by signal {-exit_code}"
+
+
+def _end(child: BaseProcess, pipe: Connection, listener: Thread) -> int | None:
+    """Wait for the end of a process that has said its last word, kill one that has not, and return its exit code."""
     child.join(STOP_SECONDS_MAX if not listener.is_alive() else 0)
     if child.is_alive():
         child.kill()
         child.join()
     listener.join()
     pipe.close()
+    code = child.exitcode
     child.close()
+    return code
