@@ -17,6 +17,7 @@ from predsurv.mapping.listings import listing_of
 from predsurv.mapping.precedents import Precedent, Precedents, read_precedents
 from predsurv.mapping.settled import Settled, contradictions, read_settled
 from predsurv.mapping.terms import read_terms
+from predsurv.store.contradicted_pairs import ContradictedPair
 from predsurv.store.universe import find_markets, universe_files
 
 State = Literal["contradicted", "approved", "suspended", "unlisted", "waiting", "rejected"]
@@ -54,6 +55,15 @@ def decided_queue(data_dir: Path, mappings: Path) -> list[DecidedPair]:
     done = {each.name for each in found}
     left = [_undecided(name, each, rejected=name in rejected) for name, each in known.items() if name not in done]
     return found + sorted(left, key=lambda each: each.precedent)
+
+
+def contradicted_pairs(decided: Iterable[DecidedPair]) -> list[ContradictedPair]:
+    """Return the approved pairs that settled markets speak against, for whoever would trade them."""
+    return [
+        ContradictedPair(each.name.first, each.name.second, each.mapping.approved_at, each.changed)
+        for each in decided
+        if each.state == "contradicted" and each.mapping is not None
+    ]
 
 
 def _undecided(name: PairName, candidate: QueuedPair, *, rejected: bool) -> DecidedPair:

@@ -1,8 +1,10 @@
 """The engine of a run with its simulated brokers, made of what decides what it does: a replay makes the same."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from copy import deepcopy
+from typing import Final
 
 from msgspec import Struct
 
@@ -11,6 +13,7 @@ from predsurv.config.mappings import read_mappings
 from predsurv.core.ids import VenueName
 from predsurv.core.mapping import ApprovedMapping
 from predsurv.core.num import Money
+from predsurv.core.text import sanitise
 from predsurv.engine.account.portfolio import Portfolio
 from predsurv.engine.account.valuation import DAY
 from predsurv.engine.engine import Engine
@@ -20,10 +23,13 @@ from predsurv.engine.risk.checks import RiskLimits
 from predsurv.engine.risk.execution_rules import ALL_SIMULATED, VenueRules
 from predsurv.engine.strategy import CrossVenueStrategy, Strategy
 from predsurv.state.market_cache import MarketCache
+from predsurv.store.contradicted_pairs import ContradictedPair, read_contradicted
 from predsurv.trade.journal import RestoredState, RunStarted
 from predsurv.trade.paper_broker import PaperBroker, PaperSettings
 from predsurv.trade.runs.inputs import KnownBefore, StatedFact
 from predsurv.trade.strategy_loading import build
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class EngineParts(Struct, frozen=True):
@@ -66,9 +72,24 @@ def open_engine(
 
 
 def mappings_of(config: Config, venues: Iterable[VenueName]) -> tuple[ApprovedMapping, ...]:
-    """Return the approved mappings between markets of ``venues``; raises ConfigError for a file that is wrong."""
+    """Return the approved mappings between markets of ``venues``, without those that settled markets speak against.
+
+    Raises ConfigError for a file that is wrong, IntegrityError for damaged findings.
+    """
     names, mappings = frozenset(venues), read_mappings(config.trading.mappings)
-    return tuple(each for each in mappings if {each.first.venue, each.second.venue} <= names)
+    between = [each for each in mappings if {each.first.venue, each.second.venue} <= names]
+    contradicted = read_contradicted(config.data_dir) if between else ()
+    return tuple(each for each in between if not _is_contradicted(each, contradicted))
+
+
+def _is_contradicted(mapping: ApprovedMapping, found: Iterable[ContradictedPair]) -> bool:
+    against = next((each for each in found if each.speaks_against(mapping)), None)
+    if against is None:
+        return False
+    one, other = (f"{each.venue} {each.market_id}" for each in mapping.sides())
+    what = sanitise(f"{one} and {other} are not traded as one: {'; '.join(against.words)}", 400)
+    _LOG.warning("%s; see 'predsurv map review'", what)
+    return True
 
 
 def configured_strategies(config: Config, mappings: Sequence[ApprovedMapping]) -> tuple[Strategy, ...]:

@@ -28,9 +28,10 @@ from predsurv.cli.output.render import console, near, say, show
 from predsurv.config import load
 from predsurv.config.mappings import pair_name, read_mappings
 from predsurv.mapping.build import build as build_queue
-from predsurv.mapping.queue import DecidedPair, State, decided_queue
+from predsurv.mapping.queue import DecidedPair, State, contradicted_pairs, decided_queue
 from predsurv.mapping.trial import try_labelled
 from predsurv.net.clock import SystemClock
+from predsurv.store.contradicted_pairs import write_contradicted
 
 map_ = typer.Typer(
     rich_markup_mode=None, add_completion=False, no_args_is_help=True, help="Find the same market on different venues."
@@ -53,6 +54,7 @@ def build(top: Top = 20, config: ConfigFile = None, format: OutputFormat = "tabl
     loaded = load(config).config
     built = build_queue(loaded.data_dir, read_mappings(loaded.trading.mappings))
     decided = decided_queue(loaded.data_dir, loaded.trading.mappings)
+    write_contradicted(contradicted_pairs(decided), loaded.data_dir)
     show(queue_table(decided, top), format)
     say(built_table(built))
     for line in (settled_line(built.settled), vetoed_line(built.vetoed)):

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.config import Config, load
+from predsurv.core.errors import IntegrityError
 from predsurv.core.events import MarketChange, MarketResolved
 from predsurv.core.ids import ClientOrderId, EventId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.market import Market
@@ -15,6 +16,7 @@ from predsurv.engine.risk.gate import GateDecision
 from predsurv.engine.step import EngineNote
 from predsurv.net.clock import ManualClock
 from predsurv.ports import Broker, Catalog, Feed, VenueTraits
+from predsurv.store.contradicted_pairs import ContradictedPair, contradicted_path, write_contradicted
 from predsurv.store.files import PRIVATE_DIR, make_dirs
 from predsurv.store.layout import Layout, data_files
 from predsurv.store.universe_writer import UniverseWriter
@@ -234,17 +236,41 @@ def test_a_recording_that_cannot_be_read_does_not_keep_a_run_on_live_feeds_from_
     assert "what was recorded of one is not used" in caplog.text
 
 
+PAIR = """
+    [[pairs]]
+    approved_by = "ada"
+    approved_at = 2026-11-30T12:00:00Z
+    first = {venue = "one", market = "m", outcomes = ["m-yes", "m-no"]}
+    second = {venue = "other", market = "x", outcomes = ["x-yes", "x-no"]}
+"""
+
+
+@pytest.mark.parametrize(("later", "left"), [(-1, 1), (0, 0), (1, 0)])
+def test_what_settled_markets_speak_against_is_not_traded_as_one(
+    later: int, left: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """``later``: how long (ns) after its approval the pair was found to be contradicted as it stood."""
+    path = tmp_path / "mappings.toml"
+    path.write_text(PAIR)
+    config = load(None, flags={"data_dir": str(tmp_path), "trading.mappings": str(path)}, environ={}, root=tmp_path).config
+    (mapping,) = mappings_of(config, [ONE, OTHER])
+    against = ContradictedPair(("one", "m"), ("other", "x"), mapping.approved_at + later, ("one m paid $1",))
+    write_contradicted([against], config.data_dir)
+    assert len(mappings_of(config, [ONE, OTHER])) == left
+    assert [each.message for each in caplog.records] == [
+        "one m and other x are not traded as one: one m paid $1; see 'predsurv map review'"
+    ] * (1 - left)
+    write_contradicted([], config.data_dir)
+    assert len(mappings_of(config, [ONE, OTHER])) == 1
+    contradicted_path(config.data_dir).write_text("no JSON")
+    with pytest.raises(IntegrityError, match="run 'predsurv map build'"):
+        mappings_of(config, [ONE, OTHER])
+
+
 def test_strategies_get_the_mappings_between_the_venues_of_the_run(tmp_path: Path) -> None:
-    pair = """
-        [[pairs]]
-        approved_by = "ada"
-        approved_at = 2026-11-30T12:00:00Z
-        first = {venue = "one", market = "m", outcomes = ["m-yes", "m-no"]}
-        second = {venue = "SECOND", market = "x", outcomes = ["x-yes", "x-no"]}
-    """
     for second, mapped in (("other", True), ("third", False)):
         path = tmp_path / f"{second}.toml"
-        path.write_text(pair.replace("SECOND", second))
+        path.write_text(PAIR.replace("other", second))
         flags = {"trading.mappings": str(path), "trading.strategies": ["simple", "arbitrage"]}
         config = load(None, flags=flags, environ={}, root=tmp_path).config
         arbitrage, simple = configured_strategies(config, mappings_of(config, [ONE, OTHER]))

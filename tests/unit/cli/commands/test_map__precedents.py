@@ -16,6 +16,7 @@ from predsurv.core.mapping import ApprovedMapping, MappedMarket, terms_fingerpri
 from predsurv.core.market import Market
 from predsurv.core.num import MICROS, Price
 from predsurv.mapping.precedents import read_precedents
+from predsurv.store.contradicted_pairs import read_contradicted
 from predsurv.store.universe import parse_iso
 from tests.kit.mapping_universes import DAY, market, write_universe
 from tests.kit.recordings import record
@@ -179,3 +180,17 @@ def test_approved_pairs_that_paid_alike_or_of_other_venues_are_no_precedents(
     add_approved(MAPPINGS, ApprovedMapping(replace(one, outcomes=one.outcomes[::-1]), other, "ada", AT))
     assert asked(capsys, "build")[name(LATER)]["state"] == "waiting"
     assert read_precedents(DATA) == ()
+
+
+def test_a_build_keeps_the_approved_pairs_that_are_contradicted_for_whoever_trades(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    add_approved(MAPPINGS, approved(LATER, AT - 1))
+    add_approved(MAPPINGS, approved(ELSEWHERE, AT - 1))
+    asked(capsys, "build")
+    (found,) = read_contradicted(DATA)
+    later, elsewhere = read_mappings(MAPPINGS)
+    assert found.speaks_against(later)
+    assert not found.speaks_against(elsewhere)
+    assert not found.speaks_against(replace(later, approved_at=AT))
+    assert found.words == ("earlier ones of these series: KXHIGHNY-25DEC03-T45 paid $1", "0xNYC3:45 paid $0")
