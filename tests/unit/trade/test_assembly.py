@@ -252,7 +252,9 @@ def test_what_settled_markets_speak_against_is_not_traded_as_one(
     """``later``: how long (ns) after its approval the pair was found to be contradicted as it stood."""
     path = tmp_path / "mappings.toml"
     path.write_text(PAIR)
-    config = load(None, flags={"data_dir": str(tmp_path), "trading.mappings": str(path)}, environ={}, root=tmp_path).config
+    config = load(
+        None, flags={"data_dir": str(tmp_path), "trading.mappings": str(path)}, environ={}, root=tmp_path
+    ).config
     (mapping,) = mappings_of(config, [ONE, OTHER])
     against = ContradictedPair(("one", "m"), ("other", "x"), mapping.approved_at + later, ("one m paid $1",))
     write_contradicted([against], config.data_dir)
