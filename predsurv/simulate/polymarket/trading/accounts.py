@@ -15,15 +15,16 @@ ORDERS_KEPT_MAX: Final = 100_000
 class ClobOrder:
     """An order that was taken. ``matched``: its shares so far; ``resting``: its rest in the book.
 
+    ``failed``: shares of trades that failed on the chain: no longer matched, and not in the book again either.
     ``trades``: the ids of its trades. ``ended``: "" while it is live, then ``MATCHED`` or ``CANCELED`` with a reason.
     """
 
-    __slots__ = ("created", "ended", "entered", "is_delayed", "matched", "resting", "trades")
+    __slots__ = ("created", "ended", "entered", "failed", "is_delayed", "matched", "resting", "trades")
 
     def __init__(self, entered: EnteredOrder, created: int) -> None:
         self.entered = entered
         self.created = created
-        self.matched = 0
+        self.matched = self.failed = 0
         self.resting: BookOrder | None = None
         self.trades: list[str] = []
         self.ended = ""
@@ -47,7 +48,12 @@ class ClobOrder:
     @property
     def open_size(self) -> int:
         """The shares that may still trade."""
-        return 0 if self.ended else max(self.entered.size - self.matched, 0)
+        return 0 if self.ended else max(self.entered.size - self.matched - self.failed, 0)
+
+    def fail(self, size: int) -> None:
+        """Take shares back whose trade failed."""
+        self.matched -= size
+        self.failed += size
 
     @property
     def asset(self) -> str:

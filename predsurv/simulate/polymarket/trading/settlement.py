@@ -129,10 +129,10 @@ class ChainSettlement:
         for order in trade.orders():
             self._account_of(order).pending.pop(trade.trade_id, None)
         if trade.taker is not None:
-            trade.taker.matched -= trade.size
+            trade.taker.fail(trade.size)
         for part in trade.parts:
             if part.order is not None:
-                part.order.matched -= part.size
+                part.order.fail(part.size)
         self._tell(trade, "FAILED")
 
     def _tell(self, trade: SettlingTrade, status: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from predsurv.core.num import MICROS
+from predsurv.exchange.fault_script import ScriptedFault
 from predsurv.simulate.polymarket.catalog import SimulatedMarket
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator
 from tests.kit.desk_polymarket import DeskTrader, silent_simulator
@@ -82,6 +83,23 @@ def test_a_resting_order_that_an_account_takes_whole_is_matched(
     assert order_of(trader, resting)["status"] == "MATCHED"
     rest = order_of(other, taken["orderID"])
     assert (rest["status"], rest["size_matched"], rest["original_size"]) == ("LIVE", "10", "15")
+
+
+async def test_an_order_is_over_when_its_last_share_was_met_though_earlier_trades_failed(
+    simulator: PolymarketSimulator, trader: DeskTrader
+) -> None:
+    """What failed is not matched, and is not in the book again either: nothing of such an order is left to trade."""
+    other = DeskTrader(simulator, "0x" + "5a" * 32)
+    row, price = roomy(simulator)
+    resting = trader.placed(row, price=price, size=30_000_000)
+    simulator.inject(ScriptedFault(0, "tradefail", S))
+    other.place(row, 1, price=MICROS - price, size=20_000_000)
+    await simulator.advance(10 * S)
+    assert (order_of(trader, resting)["status"], order_of(trader, resting)["size_matched"]) == ("LIVE", "0")
+    taken = other.place(row, 1, price=MICROS - price, size=25_000_000)
+    assert taken["takingAmount"] == "10"
+    assert (order_of(trader, resting)["status"], order_of(trader, resting)["size_matched"]) == ("MATCHED", "10")
+    assert trader.get("/data/orders")["data"] == []
 
 
 @pytest.mark.parametrize(
