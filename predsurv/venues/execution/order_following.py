@@ -107,6 +107,7 @@ class OrderFollowing:
         if tracked.is_over or (tracked.is_accepted and not tracked.is_unknown):
             return
         tracked.is_accepted, tracked.is_unknown = True, False
+        tracked.hear(self._clock.monotonic())
         self._tell(OrderAccepted(order.key, self._clock.now(), order.client_order_id, order_id))
         self._on_named(tracked)
 
@@ -132,9 +133,12 @@ class OrderFollowing:
     def absent(self, tracked: TrackedOrder, asked: int) -> None:
         """Take note that the venue, ``asked`` (ns, monotonic) for an order and its trades, does not have it.
 
-        An answer may be as old as its question.
+        An answer may be as old as its question: what was first heard of after that has arrived meanwhile, and is asked
+        for again.
         """
-        if tracked.is_accepted or tracked.trades:
+        if tracked.heard is not None and asked < tracked.heard:
+            self.orders.asked[tracked.order.client_order_id] = None
+        elif tracked.is_accepted or tracked.trades:
             self.end(tracked, "the venue does not have it any more")
         elif asked - tracked.sent >= ABSENT_AFTER:
             self._finish(tracked, OrderRejected, "the venue does not know it: it never arrived")
@@ -158,6 +162,7 @@ class OrderFollowing:
         if report.settlement == "failed" and report.trade_id not in tracked.trades:
             # That it matched was told to nobody, or to an earlier run: it took its part of the order all the same.
             self._on_trade(tracked, replace(report, settlement="matched"))
+        tracked.hear(self._clock.monotonic())
         tracked.settlements[report.trade_id] = report.settlement
         parts = tracked.trades.setdefault(report.trade_id, report.parts)  # its later states are of the same parts
         market = self._market_of(tracked.order.key)

@@ -27,8 +27,9 @@ class TrackedOrder(Struct):
     ``settlements``: what was told last. ``end``: the report that it is over. ``is_over``: all that it
     traded was told, too.
     ``is_denied``: it was told not to exist.
-    ``sent``: when it was sent (ns, monotonic); ``ask_at``: when it is asked for next. ``cancel_wanted``: as soon as its
-    id is known. ``expires``: when the venue ends it (ns UTC) unless that is renewed.
+    ``sent``: when it was sent (ns, monotonic); ``heard``: when this run first heard that it exists; ``ask_at``: when it
+    is asked for next. ``cancel_wanted``: as soon as its id is known. ``expires``: when the venue ends it (ns UTC)
+    unless that is renewed.
     """
 
     order: Order
@@ -44,6 +45,12 @@ class TrackedOrder(Struct):
     expires: int | None = None
     is_denied: bool = False
     ask_at: int = 0
+    heard: int | None = None
+
+    def hear(self, now: int) -> None:
+        """Take note that it was heard of ``now`` (ns, monotonic)."""
+        if self.heard is None:
+            self.heard = now
 
     @property
     def told(self) -> Size:

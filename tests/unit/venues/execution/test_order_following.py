@@ -141,6 +141,23 @@ def test_what_the_venue_had_and_has_no_more_is_cancelled(world: World) -> None:
     assert len(world.told) == 2, "an order ends once"
 
 
+@pytest.mark.parametrize("heard", [trade(4 * MICROS), report("open")])
+async def test_an_order_that_arrived_after_the_venue_was_asked_is_asked_for_again(
+    heard: TradeReport | OrderReport, world: World
+) -> None:
+    """It was not there when the question was answered, and trades that the same answer lists came after that."""
+    tracked = world.sent("0x1")
+    world.following.doubt(tracked, "no answer")
+    await world.clock.advance(ABSENT_AFTER)
+    asked = world.clock.monotonic()
+    await world.clock.advance(1)
+    world.following.absorb(heard)
+    world.following.absent(tracked, asked)
+    assert (tracked.is_over, world.is_asked()) == (False, True)
+    world.following.absent(tracked, world.clock.monotonic())
+    assert tracked.is_over
+
+
 async def test_what_was_just_sent_may_still_arrive(world: World) -> None:
     tracked = world.sent()
     world.following.absent(tracked, world.clock.monotonic())
