@@ -42,6 +42,11 @@ def _parts(value: Any, within: tuple[int, ...]) -> Iterator[Iterator[str]]:
     elif isinstance(value, Mapping):
         held = chain.from_iterable(value.items())
     else:
-        held = chain.from_iterable(sorted(vars(value).items())) if hasattr(value, "__dict__") else value
+        held = chain.from_iterable(_attributes(value)) if hasattr(value, "__dict__") else value
     for each in held:
         yield _said(each, within)
+
+
+def _attributes(value: object) -> list[tuple[str, object]]:
+    """Return the attributes of an object by name, but for who hears of its changes, which is no state of its own."""
+    return sorted((name, held) for name, held in vars(value).items() if name != "_watching")
