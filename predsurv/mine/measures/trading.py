@@ -25,14 +25,17 @@ _ROUNDING: Final = 1e-9
 
 
 def trade_sums(placed: pl.LazyFrame) -> pl.LazyFrame:
-    """Return per instrument the number, shares and dollars of ``placed`` trades, those of takers who bought apart."""
+    """Return per instrument the number, shares and dollars of ``placed`` trades, those of takers who bought apart.
+
+    Summed up by size, so that the last digit is the same however the rows came, from whichever files.
+    """
     bought = pl.col("size").filter(pl.col("sign") > 0)
     return placed.group_by("code", maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("trades"),
-        pl.col("size").sum().alias("volume"),
-        (pl.col("price") * pl.col("size")).sum().alias("notional"),
-        bought.sum().alias("bought"),
-        pl.col("size").filter(pl.col("sign").is_not_null()).sum().alias("sided"),
+        pl.col("size").sort().sum().alias("volume"),
+        (pl.col("price") * pl.col("size")).sort().sum().alias("notional"),
+        bought.sort().sum().alias("bought"),
+        pl.col("size").filter(pl.col("sign").is_not_null()).sort().sum().alias("sided"),
     )
 
 
