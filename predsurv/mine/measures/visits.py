@@ -13,7 +13,7 @@ import polars as pl
 
 from predsurv.mine.measures.books import VISIT_SUMS
 from predsurv.mine.measures.moments import STRIDE, in_seconds
-from predsurv.mine.measures.trading import IMPACTS
+from predsurv.mine.measures.trading import IMPACTS, exact_sum
 from predsurv.mine.measures.updates import STALE_SECONDS, bucket_of
 
 _SUMS: Final[Mapping[str, Sequence[str]]] = {
@@ -124,8 +124,8 @@ def _trading(heard: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
     """Return the stretches in which trades were observed with the trades, shares and dollars of each."""
     seen = placed.group_by("code", "start", maintain_order=True).agg(
         pl.len().cast(pl.Int64).alias("trades"),
-        pl.col("size").sort().sum().alias("volume"),
-        (pl.col("price") * pl.col("size")).sort().sum().alias("notional"),
+        exact_sum(pl.col("size")).alias("volume"),
+        exact_sum(pl.col("price") * pl.col("size")).alias("notional"),
     )
     return heard.join(seen, on=["code", "start"], how="left").with_columns(
         pl.col(*TRADE_RATIOS).fill_null(0), in_seconds(pl.col("end") - pl.col("start")).alias("seconds")
