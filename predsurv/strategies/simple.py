@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from predsurv.core.durations import Duration
-from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, OrderCancelled, Tick
+from predsurv.core.events import BookDelta, BookSnapshot, Event, Fill, OrderCancelled, OrderRejected, Tick
 from predsurv.core.ids import InstrumentKey, StrategyName
 from predsurv.core.market import next_on_grid, size_allowed
 from predsurv.core.num import MICROS, Money, Price, Ratio, Size
@@ -71,6 +71,7 @@ class Simple:
         )
         self.interest = Interest(where=entry, engaged="price", trades=False)
         self._active: dict[InstrumentKey, None] = {}  # with an order or a position
+        self._refused: set[InstrumentKey] = set()  # where the venue refused an order, until the next tick
         self.wake_at = 0
         self.attention = Attention()
 
@@ -84,10 +85,13 @@ class Simple:
 
     def _decide(self, event: Event, view: View) -> Iterable[Intent | CancelIntent]:
         if isinstance(event, Tick):
+            self._refused.clear()
             return self._look_after(view)
         decided: Iterable[Intent | CancelIntent] = ()
+        if isinstance(event, OrderRejected):
+            self._refused.add(event.key)  # the next change of its book is no reason to ask again
         if isinstance(event, BookDelta | BookSnapshot):
-            decided = self._quote(event.key, view)
+            decided = () if event.key in self._refused else self._quote(event.key, view)
             if not decided:
                 return ()
         elif isinstance(event, Fill | OrderCancelled) and view.position(event.key) is not None:

@@ -58,7 +58,7 @@ async def test_replacing_goes_on_after_either_end_is_lost(start: Start) -> None:
             venue.sockets[number % len(venue.sockets)].fail()
     await run.opened()
     await run.until(run.equal)
-    assert len(run.of(Disconnected)) > 20
+    assert len(run.of(Disconnected)) > 10
     live: set[InstrumentKey] = set()
     for event in run.events:
         if isinstance(event, BookSnapshot):
