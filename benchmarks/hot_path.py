@@ -5,7 +5,7 @@ One process on one core; the frames are made up, the same for all, and first the
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from benchmarks import figures, nautilus, rounds
 from benchmarks.decode import Pipeline, Tops, bare, prepare
@@ -44,9 +44,7 @@ def against_decoding(load: Load, expected: Tops) -> Comparison:
     taken = rounds.interleave({"limit": bare(load)} | {name: each.run for name, each in ours.items()})
     count, limit = len(load.frames), taken["limit"].median_s
     found = [rate("msgspec, decoding alone", count, limit, "frames/s", ratio=1.0)]
-    for name in ours:
-        mine, goal = taken[name].median_s, Goal("≥", LIMIT_RATIO) if name == "compiled" else None
-        found.append(rate(f"predsurv, {name}", count, mine, "frames/s", ratio=limit / mine, goal=goal))
+    found += _rates_of(ours, taken, count, limit, LIMIT_RATIO)
     return Comparison(
         title=f"Polymarket frames: decode → book → delta rows ({count:,} frames, {len(expected):,} books)",
         method=METHOD,
@@ -74,9 +72,7 @@ def against_peer(frames: int) -> Comparison:
     taken = rounds.interleave({"theirs": theirs.run} | {name: each.run for name, each in ours.items()})
     count, limit = len(load.frames), taken["theirs"].median_s
     found = [rate(f"NautilusTrader {version}, its adapter", count, limit, "frames/s", ratio=1.0)]
-    for name in ours:
-        mine, goal = taken[name].median_s, Goal("≥", PEER_RATIO)
-        found.append(rate(f"predsurv, {name}", count, mine, "frames/s", ratio=limit / mine, goal=goal))
+    found += _rates_of(ours, taken, count, limit, PEER_RATIO)
     return Comparison(
         title=title,
         method=METHOD,
@@ -101,6 +97,17 @@ def sealed_rows(load: Load) -> Comparison:
         method="CPU time of one process on one core, once",
         figures=tuple(found),
     )
+
+
+def _rates_of(
+    ours: Iterable[str], taken: Mapping[str, rounds.Timing], count: int, limit: float, bound: float
+) -> list[Figure]:
+    """Return the rates of our contenders, in multiples of what took ``limit`` seconds, which shall be ``bound``."""
+    times, goal = {name: taken[name].median_s for name in ours}, Goal("≥", bound)
+    return [
+        rate(f"predsurv, {name}", count, each, "frames/s", ratio=limit / each, goal=goal)
+        for name, each in times.items()
+    ]
 
 
 def _readers() -> dict[str, ChangeReaders]:

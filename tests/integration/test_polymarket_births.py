@@ -107,5 +107,6 @@ async def test_a_void_market_ends_with_its_announcement_and_pays_what_rest_says(
     assert [price for _, price in resolved.payouts] == [500_000, 500_000]
     assert watched.simulator.catalog.rows[VOID].void
     assert resolved.market_id == watched.key(VOID).market_id
-    told = watched.told(resolved.market_id)  # the list of closed markets may tell its end once more, with its times
-    assert told.index("closed") < told.index("resolved")
+    ends = [kind for kind in watched.told(resolved.market_id) if kind in ("closed", "resolved")]
+    assert ends[:2] == ["closed", "resolved"]
+    assert ends[2:] in ([], ["closed"]), "the list of closed markets may tell the end once more, with its times"

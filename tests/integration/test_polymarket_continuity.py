@@ -52,13 +52,15 @@ async def test_replacing_goes_on_after_either_end_is_lost(start: Start) -> None:
     await run.feed.watch(venue.keys)
     await run.opened()
     sent: list[Row] = []
-    for number in range(60):
+    for number in range(600):
         await talk(venue, sent, bursts=20, pause=0.001)
         if venue.sockets:
             venue.sockets[number % len(venue.sockets)].fail()
+        if number >= 60 and len(run.of(Disconnected)) > 20:  # a slow machine is often between two connections
+            break
     await run.opened()
     await run.until(run.equal)
-    assert len(run.of(Disconnected)) > 10
+    assert len(run.of(Disconnected)) > 20
     live: set[InstrumentKey] = set()
     for event in run.events:
         if isinstance(event, BookSnapshot):
