@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
@@ -9,6 +10,7 @@ from hypothesis import settings
 pytest.register_assert_rewrite("tests.kit", "tests.contract")  # before anything of them is imported
 
 from tests.kit.disk import Disk  # noqa: E402
+from tests.kit.left_behind import changed, constants  # noqa: E402
 from tests.kit.network_guard import forbid_network  # noqa: E402
 from tests.kit.payloads import MISSING, RECORDED, SOURCES, Payloads, available, required  # noqa: E402
 
@@ -31,6 +33,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         name for name in os.environ if name.startswith(("PREDSURV_", "AWS_")) and name != "PREDSURV_PURE_PYTHON"
     ]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _constants_as_they_were() -> Iterator[None]:
+    before = constants()
+    yield
+    left = changed(before, constants())
+    assert not left, f"changed and not put back (use monkeypatch): {', '.join(left)}"
 
 
 @pytest.fixture

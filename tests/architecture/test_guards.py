@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from predsurv.venues.kalshi.execution import session
+from tests.kit.left_behind import changed, constants
 from tests.kit.network_guard import NetworkForbiddenError
 
 
@@ -44,3 +46,10 @@ async def test_this_machine_can_be_reached() -> None:
         assert await reader.read() == b""
         writer.close()
         await writer.wait_closed()
+
+
+def test_a_constant_that_a_test_leaves_changed_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = constants()
+    assert changed(before, constants()) == []
+    monkeypatch.setattr(session, "SKEW_MAX", 7)
+    assert changed(before, constants()) == ["predsurv.venues.kalshi.execution.session.SKEW_MAX"]

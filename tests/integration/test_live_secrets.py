@@ -19,8 +19,9 @@ from prometheus_client import CollectorRegistry, generate_latest
 from predsurv.cli.app import main
 from predsurv.simulate.polymarket.trading.credentials import ApiKeyRegistry, IssuedKey
 from predsurv.simulate.server import ServerResponse
-from tests.kit.live_trader import live_config, patched_skew, scan
+from tests.kit.live_trader import live_config, scan
 from tests.kit.patience import PATIENCE_S
+from tests.kit.patient_clocks import tolerate_wrong_clocks
 from tests.kit.served_fakes import BackgroundLoop, background_loop
 from tests.kit.watched_venues import WatchedVenue, watched
 
@@ -176,7 +177,7 @@ def canaries(
     (other,) = {*VENUES} - {venue.name}
     monkeypatch.setenv(f"PREDSURV_VENUES__{other.upper()}__ENABLED", "false")
     loop.call(scan(live_config(tmp_path / "data", venue.environ), venue.name))
-    patched_skew()
+    tolerate_wrong_clocks(monkeypatch)
     yield made
     venue.witness.on_answer = lambda _, answer: answer
 

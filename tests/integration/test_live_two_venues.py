@@ -18,7 +18,7 @@ from predsurv.trade.live.live_account import LiveAccount
 from predsurv.trade.replay_run import replay_run
 from predsurv.trade.runs.folder import find_run
 from tests.kit import feed_orders
-from tests.kit.live_trader import patched_skew
+from tests.kit.patient_clocks import tolerate_wrong_clocks
 from tests.kit.served_fakes import BackgroundLoop, background_loop
 from tests.kit.watched_venues import VenueTruth, WatchedVenue, ordered_unread, watched
 
@@ -63,7 +63,7 @@ class BothVenues:
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BothVenues]:
-    patched_skew()
+    tolerate_wrong_clocks(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "surveillance.toml").write_text(CONFIG)

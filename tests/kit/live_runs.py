@@ -24,6 +24,7 @@ from predsurv.venues.execution.gateway import AccountState
 from predsurv.venues.polymarket.venue import PolymarketVenue
 from predsurv.venues.registry import open_account
 from tests.kit.paper_runs import Recorder
+from tests.kit.patient_clocks import tolerate_wrong_clocks
 
 
 class OneBuyer:
@@ -119,8 +120,7 @@ async def live_world(folder: Path, faults: str = "", *, v2_every: int = 0) -> As
     try:
         await world.scan()
         with pytest.MonkeyPatch.context() as patch:
-            # On a busy machine the exchange's time falls behind that of the machine.
-            patch.setattr("predsurv.venues.polymarket.execution.login.SKEW_MAX", 3_600 * 10**9)
+            tolerate_wrong_clocks(patch)
             yield world
     finally:
         running.cancel()

@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import pytest
 from msgspec import Struct
 
 from predsurv.config import Config, load
@@ -53,12 +54,10 @@ from predsurv.trade.journal import (
 from predsurv.trade.live.live_account import LiveAccount
 from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.session import TradingSession
-from predsurv.venues.kalshi.execution import session
-from predsurv.venues.polymarket.execution import login
 from predsurv.venues.registry import open_account, open_venue
 from tests.kit.paper_runs import Recorder
+from tests.kit.patient_clocks import tolerate_wrong_clocks
 
-SKEW: Final = 3_600 * 10**9
 LASTS: Final = 7_200 * 10**9
 """A market that goes on for so long (ns) does not end within a test."""
 CANCELS_MAX: Final = 3
@@ -262,17 +261,11 @@ def run_trader(task: TraderTask, told: Connection) -> None:
     """Trade until killed, or until ``told`` anything after the go-ahead: then end in good order."""
     os.environ.update(task.environ)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    patched_skew()
+    tolerate_wrong_clocks(pytest.MonkeyPatch())  # of this process, which trades and ends
     going: list[bool] = []
     if task.crash:
         _crash_at(task, going)
     asyncio.run(_trade(task, told, going))
-
-
-def patched_skew() -> None:
-    """Let the venue's clock be as wrong as it likes: on a busy machine a simulator's falls behind."""
-    for module in (login, session):
-        vars(module)["SKEW_MAX"] = SKEW
 
 
 async def _trade(task: TraderTask, told: Connection, going: list[bool]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from predsurv.net.clock import SystemClock
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.simulate.server import ServerRequest, ServerResponse
+from tests.kit.patient_clocks import tolerate_wrong_clocks
 from tests.kit.served_fakes import BackgroundLoop
 from tests.kit.simulated_kalshi import SimulatedKalshi
 
@@ -24,8 +25,6 @@ class Asked(NamedTuple):
 
 Requests = list[Asked]
 """What a simulator was asked, in order."""
-
-_PATIENT = 3_600 * 10**9  # on a busy machine the exchange's time falls behind that of the machine
 
 
 @contextmanager
@@ -45,7 +44,7 @@ def served_polymarket(loop: BackgroundLoop, patch: pytest.MonkeyPatch, _: Path) 
         return simulator, stop
 
     simulator, stop = loop.call(start())
-    patch.setattr("predsurv.venues.polymarket.execution.login.SKEW_MAX", _PATIENT)
+    tolerate_wrong_clocks(patch)
     for name, value in simulator.environment().items():
         patch.setenv(name, value)
     yield from _recorded(loop, patch, stop)
@@ -62,7 +61,7 @@ def served_kalshi(loop: BackgroundLoop, patch: pytest.MonkeyPatch, folder: Path)
         return made
 
     server = loop.call(start())
-    patch.setattr("predsurv.venues.kalshi.execution.session.SKEW_MAX", _PATIENT)
+    tolerate_wrong_clocks(patch)
     for name, value in {**server.environ(), **server.urls()}.items():
         patch.setenv(name, value)
     yield from _recorded(loop, patch, server.aclose)

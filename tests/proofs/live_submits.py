@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+import pytest
 
 from predsurv.core.events import Event, MarketEvent, OrderUnknown
 from predsurv.core.ids import ClientOrderId, VenueName
@@ -29,9 +30,9 @@ from tests.kit.live_trader import (
     listed,
     live_config,
     live_session,
-    patched_skew,
     scan,
 )
+from tests.kit.patient_clocks import tolerate_wrong_clocks
 from tests.kit.trader_kills import made_dir, unequal
 from tests.kit.watched_venues import WatchedVenue, ordered_unread, watched
 
@@ -191,5 +192,6 @@ async def _submits(folder: Path, plan: ProofPlan) -> list[str]:
 
 def submits(folder: Path, plan: ProofPlan) -> list[str]:
     """Send so many orders on each venue; return what was found."""
-    patched_skew()
-    return asyncio.run(_submits(folder, plan))
+    with pytest.MonkeyPatch.context() as patch:
+        tolerate_wrong_clocks(patch)
+        return asyncio.run(_submits(folder, plan))
