@@ -147,6 +147,8 @@ def measure(words: Sequence[str]) -> list[Comparison]:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.months", description=__doc__)
     parser.add_argument("--days", type=int, default=30)
     days = parser.parse_args(words).days
+    if days < 2:
+        parser.error("the days are compared with one of them: --days 2 or more")
     found = list[Figure]()
     with tempfile.TemporaryDirectory(prefix="predsurv-bench-") as name:
         one, all_days = write(Path(name), 1), write(Path(name), days)
