@@ -14,6 +14,7 @@ from msgspec import structs
 
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, MarketEvent, Quote
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import PackedEvent, each_event
 from predsurv.state.book import Book
 
 BUFFERED_EVENTS_MAX: Final = 200_000
@@ -50,9 +51,9 @@ class Takeover:
         self.switched = True
         self._pending = set(keys)
 
-    def filter_old(self, events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
+    def filter_old(self, events: Sequence[PackedEvent], out: list[MarketEvent]) -> None:
         """Append all events of the old connection until the switch, those without a book or quote afterwards."""
-        for event in events:
+        for event in each_event(events):
             if isinstance(event, BookSnapshot | BookDelta | Gap):
                 if self.switched:
                     continue
@@ -61,9 +62,9 @@ class Takeover:
                 continue
             out.append(event)
 
-    def filter_new(self, events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
+    def filter_new(self, events: Sequence[PackedEvent], out: list[MarketEvent]) -> None:
         """Buffer book events of the new connection until it has taken over; append the others it may emit."""
-        for event in events:
+        for event in each_event(events):
             if isinstance(event, BookSnapshot | BookDelta):
                 self._book_changed(event, out)
             elif isinstance(event, Gap):

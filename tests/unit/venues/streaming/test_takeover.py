@@ -12,6 +12,7 @@ from predsurv.core.num import Price, Size
 from predsurv.state.book import Book
 from predsurv.venues.streaming import takeover as module
 from predsurv.venues.streaming.takeover import Takeover
+from tests.kit.packed_changes import packed
 
 VENUE = VenueName("toy")
 OLD, NEW = 1, 2
@@ -61,6 +62,17 @@ def test_new_connection_continues_behind_the_last_event_of_the_old_one() -> None
     assert handed_over(takeover) == [book(2, (6, 2), (5, 1), ts=9), delta(3, 7, 3, NEW, ts=9)]
     assert takeover.done
     assert from_new(takeover, delta(4, 8, 1, NEW)) == [delta(4, 8, 1, NEW)]
+
+
+def test_changes_that_are_put_together_are_taken_over_one_by_one() -> None:
+    takeover, out = Takeover(), list[MarketEvent]()
+    takeover.filter_old(packed([delta(1, 5, 1), delta(2, 6, 2)]), out)
+    assert out == [delta(1, 5, 1), delta(2, 6, 2)]
+    takeover.filter_new(packed([book(1, (5, 1)), delta(2, 6, 2, NEW), delta(3, 7, 3, NEW)]), out)
+    takeover.switch({A})
+    takeover.filter_old(packed([delta(3, 7, 3)]), out)
+    assert out[2:] == []
+    assert handed_over(takeover) == [book(2, (6, 2), (5, 1), ts=9), delta(3, 7, 3, NEW, ts=9)]
 
 
 def test_new_connection_that_is_behind_catches_up_first() -> None:
