@@ -2,29 +2,13 @@
 
 #include "state.h"
 
-static PyTypeObject *delta_type;
-static PyObject *bid_text, *ask_text;
-static struct { Py_ssize_t ts_recv, ts_venue, epoch, seq, side, price, size; } at;
-
-int state_prepare(void)
-{
-    Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
-    Py_XSETREF(bid_text, PyUnicode_InternFromString("bid"));
-    Py_XSETREF(ask_text, PyUnicode_InternFromString("ask"));
-    if (delta_type == NULL || bid_text == NULL || ask_text == NULL)
-        return -1;
-    int found = (at.ts_recv = slot_of(delta_type, "ts_recv")) && (at.ts_venue = slot_of(delta_type, "ts_venue"))
-        && (at.epoch = slot_of(delta_type, "epoch")) && (at.seq = slot_of(delta_type, "seq"))
-        && (at.side = slot_of(delta_type, "side")) && (at.price = slot_of(delta_type, "price"))
-        && (at.size = slot_of(delta_type, "size"));
-    return found && PyType_Ready(&ladder_type) == 0 && PyType_Ready(&book_type) == 0 ? 0 : -1;
-}
-
 static Ladder *side_of(Book *self, PyObject *side)
 {
-    int bids = side == bid_text || (side != ask_text && PyUnicode_Check(side) && PyUnicode_Compare(side, bid_text) == 0);
+    const Module *module = self->module;
+    int bids = side == module->bid
+        || (side != module->ask && PyUnicode_Check(side) && PyUnicode_Compare(side, module->bid) == 0);
     PyObject *ladder = bids ? self->bids : self->asks;
-    if (ladder == NULL || !PyObject_TypeCheck(ladder, &ladder_type)) {
+    if (ladder == NULL || !PyObject_TypeCheck(ladder, module->ladder)) {
         PyErr_SetString(PyExc_TypeError, "a side of this book is no ladder");
         return NULL;
     }
@@ -33,19 +17,22 @@ static Ladder *side_of(Book *self, PyObject *side)
 
 static PyObject *book_change(Book *self, PyObject *event)
 {
-    if (!Py_IS_TYPE(event, delta_type)) {
+    const Module *module = self->module;
+    if (!Py_IS_TYPE(event, module->delta)) {
         PyErr_SetString(PyExc_TypeError, "change(event: BookDelta)");
         return NULL;
     }
     if (!self->trusted)
         Py_RETURN_FALSE;
-    Ladder *ladder = side_of(self, slot(event, at.side));
+    Ladder *ladder = side_of(self, slot(event, module->delta_at.side));
     if (ladder == NULL)
         return NULL;
-    int64_t price = PyLong_AsLongLong(slot(event, at.price)), size = PyLong_AsLongLong(slot(event, at.size));
+    int64_t price = PyLong_AsLongLong(slot(event, module->delta_at.price));
+    int64_t size = PyLong_AsLongLong(slot(event, module->delta_at.size));
     if (((price == -1 || size == -1) && PyErr_Occurred()) || ladder_put(ladder, price, size) < 0)
         return NULL;
-    const Py_ssize_t fields[] = {at.ts_recv, at.ts_venue, at.epoch, at.seq};
+    const Py_ssize_t fields[] = {module->delta_at.ts_recv, module->delta_at.ts_venue, module->delta_at.epoch,
+                                 module->delta_at.seq};
     for (int i = 0; i < 4; i++)
         Py_XSETREF(self->stamps[i], Py_NewRef(slot(event, fields[i])));
     self->plain = 0;
@@ -81,14 +68,23 @@ static int set_stamp(Book *self, PyObject *value, void *which)
     return 0;
 }
 
-static PyObject *new_ladder(int descending)
+static PyObject *new_ladder(const Module *module, int descending)
 {
     PyObject *none = PyTuple_New(0), *how = Py_BuildValue("{s:i}", "descending", descending), *ladder = NULL;
     if (none != NULL && how != NULL)
-        ladder = PyObject_Call((PyObject *)&ladder_type, none, how);
+        ladder = PyObject_Call((PyObject *)module->ladder, none, how);
     Py_XDECREF(none);
     Py_XDECREF(how);
     return ladder;
+}
+
+static PyObject *book_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    Module *module = module_of(type);
+    PyObject *made = module == NULL ? NULL : PyType_GenericNew(type, args, keywords);
+    if (made != NULL)
+        ((Book *)made)->module = module;
+    return made;
 }
 
 static int book_init(Book *self, PyObject *args, PyObject *keywords)
@@ -98,8 +94,8 @@ static int book_init(Book *self, PyObject *args, PyObject *keywords)
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O", names, &key))
         return -1;
     Py_XSETREF(self->key, Py_NewRef(key));
-    Py_XSETREF(self->bids, new_ladder(1));
-    Py_XSETREF(self->asks, new_ladder(0));
+    Py_XSETREF(self->bids, new_ladder(self->module, 1));
+    Py_XSETREF(self->asks, new_ladder(self->module, 0));
     self->numbers[STAMP_TS_RECV] = self->numbers[STAMP_EPOCH] = 0;
     self->numbers[STAMP_TS_VENUE] = self->numbers[STAMP_SEQ] = INT64_MIN;
     self->plain = 1;
@@ -109,6 +105,7 @@ static int book_init(Book *self, PyObject *args, PyObject *keywords)
 
 static int book_traverse(Book *self, visitproc visit, void *arg)
 {
+    Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->key);
     Py_VISIT(self->bids);
     Py_VISIT(self->asks);
@@ -129,7 +126,7 @@ static void book_dealloc(Book *self)
 {
     PyObject_GC_UnTrack(self);
     book_clear(self);
-    Py_TYPE(self)->tp_free((PyObject *)self);
+    free_instance(self);
 }
 
 static PyMethodDef book_methods[] = {
@@ -155,18 +152,22 @@ static PyGetSetDef book_stamps[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-PyTypeObject book_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv._speedups.NativeBookCore",
-    .tp_basicsize = sizeof(Book),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "What a book holds; see book.py.",
-    .tp_new = PyType_GenericNew,
-    .tp_init = (initproc)book_init,
-    .tp_dealloc = (destructor)book_dealloc,
-    .tp_traverse = (traverseproc)book_traverse,
-    .tp_clear = (inquiry)book_clear,
-    .tp_methods = book_methods,
-    .tp_members = book_members,
-    .tp_getset = book_stamps,
+static PyType_Slot book_slots[] = {
+    {Py_tp_doc, "What a book holds; see book.py."},
+    {Py_tp_new, book_new},
+    {Py_tp_init, book_init},
+    {Py_tp_dealloc, book_dealloc},
+    {Py_tp_traverse, book_traverse},
+    {Py_tp_clear, book_clear},
+    {Py_tp_methods, book_methods},
+    {Py_tp_members, book_members},
+    {Py_tp_getset, book_stamps},
+    {0, NULL},
+};
+
+PyType_Spec book_spec = {
+    .name = "predsurv._speedups.NativeBookCore",
+    .basicsize = sizeof(Book),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = book_slots,
 };

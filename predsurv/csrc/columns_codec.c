@@ -19,16 +19,11 @@ static const uint8_t book_scales[BOOK_RUNS] = {
     [B_TS_VENUE] = SCALE_MILLISECONDS, [B_BID_PRICES] = SCALE_TICKS, [B_BID_SIZES] = SCALE_HUNDREDTHS,
     [B_ASK_PRICES] = SCALE_TICKS, [B_ASK_SIZES] = SCALE_HUNDREDTHS};
 
-static PyTypeObject *delta_type, *snapshot_type, *top_type;
-static PyObject *bid_text, *ask_text, *ts_recv_text, *start_text;
-static struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, side, price, size; } delta_at;
-static struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, bids, asks; } book_at;
-static struct { Py_ssize_t key, ts_recv, ts_venue, bids, asks, trusted; } top_at;
-
 /* The number seen last, borrowed: the changes of one message share theirs. */
 typedef struct { PyObject *number; int64_t value; } Known;
 
 typedef struct {
+    const Module *module;
     PyObject *table;   /* number by key */
     struct { PyObject *key; int32_t number; } known[KNOWN_KEYS]; /* keys numbered lately, borrowed */
     PyObject *others;  /* what has no columns, with its position */
@@ -79,17 +74,19 @@ static inline int add_known(Known *known, Run *run, PyObject *number, int (*appe
 
 static int add_delta(Columns *self, PyObject *delta)
 {
+    const Module *module = self->module;
     Run *runs = self->deltas;
-    PyObject *side = slot(delta, delta_at.side);
-    int bid = side == bid_text || (side != ask_text && PyUnicode_Check(side) && PyUnicode_Compare(side, bid_text) == 0);
-    return add_key(self, &runs[KEY], slot(delta, delta_at.key)) < 0
-        || add_known(&self->ts_venue, &runs[TS_VENUE], slot(delta, delta_at.ts_venue), run_maybe) < 0
-        || run_maybe(&runs[EPOCH], slot(delta, delta_at.epoch)) < 0
-        || run_maybe(&runs[SEQ], slot(delta, delta_at.seq)) < 0
+    PyObject *side = slot(delta, module->delta_at.side);
+    int bid = side == module->bid
+        || (side != module->ask && PyUnicode_Check(side) && PyUnicode_Compare(side, module->bid) == 0);
+    return add_key(self, &runs[KEY], slot(delta, module->delta_at.key)) < 0
+        || add_known(&self->ts_venue, &runs[TS_VENUE], slot(delta, module->delta_at.ts_venue), run_maybe) < 0
+        || run_maybe(&runs[EPOCH], slot(delta, module->delta_at.epoch)) < 0
+        || run_maybe(&runs[SEQ], slot(delta, module->delta_at.seq)) < 0
         || run_int64(&runs[SIDE], !bid) < 0
-        || run_number(&runs[PRICE], slot(delta, delta_at.price)) < 0
-        || run_number(&runs[SIZE], slot(delta, delta_at.size)) < 0
-        || add_known(&self->ts_recv, &self->times, slot(delta, delta_at.ts_recv), run_number) < 0 ? -1 : 0;
+        || run_number(&runs[PRICE], slot(delta, module->delta_at.price)) < 0
+        || run_number(&runs[SIZE], slot(delta, module->delta_at.size)) < 0
+        || add_known(&self->ts_recv, &self->times, slot(delta, module->delta_at.ts_recv), run_number) < 0 ? -1 : 0;
 }
 
 /* Copy one field of every change. */
@@ -153,13 +150,14 @@ static int add_facts(Columns *self, Run *runs, Py_ssize_t position, PyObject *ke
 
 static int add_book(Columns *self, Py_ssize_t position, PyObject *book)
 {
+    const Module *module = self->module;
     Run *runs = self->books;
-    return add_facts(self, runs, position, slot(book, book_at.key), slot(book, book_at.ts_recv),
-                     slot(book, book_at.ts_venue)) < 0
-        || add_levels(&runs[B_BIDS], &runs[B_BID_PRICES], slot(book, book_at.bids)) < 0
-        || add_levels(&runs[B_ASKS], &runs[B_ASK_PRICES], slot(book, book_at.asks)) < 0
-        || run_maybe(&runs[B_MARK], slot(book, book_at.epoch)) < 0
-        || run_maybe(&runs[B_SEQ], slot(book, book_at.seq)) < 0 ? -1 : 0;
+    return add_facts(self, runs, position, slot(book, module->snapshot_at.key), slot(book, module->snapshot_at.ts_recv),
+                     slot(book, module->snapshot_at.ts_venue)) < 0
+        || add_levels(&runs[B_BIDS], &runs[B_BID_PRICES], slot(book, module->snapshot_at.bids)) < 0
+        || add_levels(&runs[B_ASKS], &runs[B_ASK_PRICES], slot(book, module->snapshot_at.asks)) < 0
+        || run_maybe(&runs[B_MARK], slot(book, module->snapshot_at.epoch)) < 0
+        || run_maybe(&runs[B_SEQ], slot(book, module->snapshot_at.seq)) < 0 ? -1 : 0;
 }
 
 static int add_packed(Run *count, Run *prices, PyObject *side)
@@ -183,12 +181,13 @@ static int add_packed(Run *count, Run *prices, PyObject *side)
 
 static int add_top(Columns *self, Py_ssize_t position, PyObject *top)
 {
+    const Module *module = self->module;
     Run *runs = self->tops;
-    return add_facts(self, runs, position, slot(top, top_at.key), slot(top, top_at.ts_recv),
-                     slot(top, top_at.ts_venue)) < 0
-        || add_packed(&runs[B_BIDS], &runs[B_BID_PRICES], slot(top, top_at.bids)) < 0
-        || add_packed(&runs[B_ASKS], &runs[B_ASK_PRICES], slot(top, top_at.asks)) < 0
-        || run_int64(&runs[B_MARK], slot(top, top_at.trusted) == Py_True) < 0
+    return add_facts(self, runs, position, slot(top, module->top_at.key), slot(top, module->top_at.ts_recv),
+                     slot(top, module->top_at.ts_venue)) < 0
+        || add_packed(&runs[B_BIDS], &runs[B_BID_PRICES], slot(top, module->top_at.bids)) < 0
+        || add_packed(&runs[B_ASKS], &runs[B_ASK_PRICES], slot(top, module->top_at.asks)) < 0
+        || run_int64(&runs[B_MARK], slot(top, module->top_at.trusted) == Py_True) < 0
         || run_int64(&runs[B_SEQ], ABSENT) < 0 ? -1 : 0;
 }
 
@@ -199,10 +198,10 @@ static int add_other(Columns *self, Py_ssize_t position, PyObject *record)
     Py_XDECREF(place);
     if (failed)
         return -1;
-    PyObject *at = PyObject_GetAttr(record, ts_recv_text);
+    PyObject *at = PyObject_GetAttr(record, self->module->ts_recv);
     if (at == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) { /* a coverage record */
         PyErr_Clear();
-        at = PyObject_GetAttr(record, start_text);
+        at = PyObject_GetAttr(record, self->module->start);
     }
     failed = at == NULL || run_number(&self->times, at) < 0;
     Py_XDECREF(at);
@@ -210,8 +209,9 @@ static int add_other(Columns *self, Py_ssize_t position, PyObject *record)
 }
 
 /* Fetch what the records ahead need: each field of a record is an object somewhere else in memory. */
-static inline void fetch_ahead(PyObject *records, Py_ssize_t at)
+static inline void fetch_ahead(const Columns *self, PyObject *records, Py_ssize_t at)
 {
+    const Module *module = self->module;
 #ifdef __GNUC__
     if (at + 2 * FIELDS_AHEAD < PyList_GET_SIZE(records)) {
         const char *far = (const char *)PyList_GET_ITEM(records, at + 2 * FIELDS_AHEAD);
@@ -220,15 +220,16 @@ static inline void fetch_ahead(PyObject *records, Py_ssize_t at)
     }
     if (at + FIELDS_AHEAD < PyList_GET_SIZE(records)) {
         PyObject *near = PyList_GET_ITEM(records, at + FIELDS_AHEAD);
-        if (Py_IS_TYPE(near, delta_type)) {
-            __builtin_prefetch(slot(near, delta_at.size));
-            __builtin_prefetch(slot(near, delta_at.price));
-            __builtin_prefetch(slot(near, delta_at.ts_recv));
-            __builtin_prefetch(slot(near, delta_at.ts_venue));
-            __builtin_prefetch(slot(near, delta_at.key));
+        if (Py_IS_TYPE(near, module->delta)) {
+            __builtin_prefetch(slot(near, module->delta_at.size));
+            __builtin_prefetch(slot(near, module->delta_at.price));
+            __builtin_prefetch(slot(near, module->delta_at.ts_recv));
+            __builtin_prefetch(slot(near, module->delta_at.ts_venue));
+            __builtin_prefetch(slot(near, module->delta_at.key));
         }
     }
 #else
+    (void)self;
     (void)records;
     (void)at;
 #endif
@@ -236,14 +237,15 @@ static inline void fetch_ahead(PyObject *records, Py_ssize_t at)
 
 static int add_record(Columns *self, PyObject *record)
 {
-    if (Py_IS_TYPE(record, &level_changes_type))
+    const Module *module = self->module;
+    if (Py_IS_TYPE(record, module->level_changes))
         return add_changes(self, (LevelChanges *)record);
     Py_ssize_t position = self->count++;
-    if (Py_IS_TYPE(record, delta_type))
+    if (Py_IS_TYPE(record, module->delta))
         return add_delta(self, record);
-    if (Py_IS_TYPE(record, top_type))
+    if (Py_IS_TYPE(record, module->top))
         return add_top(self, position, record);
-    if (Py_IS_TYPE(record, snapshot_type))
+    if (Py_IS_TYPE(record, module->snapshot))
         return add_book(self, position, record);
     return add_other(self, position, record);
 }
@@ -295,10 +297,10 @@ static PyObject *collected(const Columns *self)
     return made;
 }
 
-static PyObject *columns_of(PyObject *Py_UNUSED(module), PyObject *args)
+static PyObject *columns_of(PyObject *module, PyObject *args)
 {
     PyObject *records, *table, *made = NULL;
-    Columns self = {.count = 0};
+    Columns self = {.module = PyModule_GetState(module)};
     if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &records, &PyDict_Type, &table))
         return NULL;
     self.table = table;
@@ -307,35 +309,13 @@ static PyObject *columns_of(PyObject *Py_UNUSED(module), PyObject *args)
     for (int i = 0; !failed && i < DELTA_RUNS; i++) /* most records are changes */
         failed = run_expect(&self.deltas[i], expected) < 0;
     for (Py_ssize_t i = 0; !failed && i < PyList_GET_SIZE(records); i++) {
-        fetch_ahead(records, i);
+        fetch_ahead(&self, records, i);
         failed = add_record(&self, PyList_GET_ITEM(records, i)) < 0;
     }
     if (!failed)
         made = collected(&self);
     release(&self);
     return made;
-}
-
-int columns_prepare(void)
-{
-    Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
-    Py_XSETREF(snapshot_type, core_type("predsurv.core.events", "BookSnapshot"));
-    Py_XSETREF(top_type, core_type("predsurv.core.records", "BookTop"));
-    Py_XSETREF(bid_text, PyUnicode_InternFromString("bid"));
-    Py_XSETREF(ask_text, PyUnicode_InternFromString("ask"));
-    Py_XSETREF(ts_recv_text, PyUnicode_InternFromString("ts_recv"));
-    Py_XSETREF(start_text, PyUnicode_InternFromString("start"));
-    if (delta_type == NULL || snapshot_type == NULL || top_type == NULL || start_text == NULL || ts_recv_text == NULL)
-        return -1;
-#define AT(where, type, name) (where.name = slot_of(type, #name))
-    int found = AT(delta_at, delta_type, key) && AT(delta_at, delta_type, ts_recv) && AT(delta_at, delta_type, ts_venue)
-        && AT(delta_at, delta_type, epoch) && AT(delta_at, delta_type, seq) && AT(delta_at, delta_type, side)
-        && AT(delta_at, delta_type, price) && AT(delta_at, delta_type, size) && AT(book_at, snapshot_type, key)
-        && AT(book_at, snapshot_type, ts_recv) && AT(book_at, snapshot_type, ts_venue) && AT(book_at, snapshot_type, epoch)
-        && AT(book_at, snapshot_type, seq) && AT(book_at, snapshot_type, bids) && AT(book_at, snapshot_type, asks)
-        && AT(top_at, top_type, key) && AT(top_at, top_type, ts_recv) && AT(top_at, top_type, ts_venue)
-        && AT(top_at, top_type, bids) && AT(top_at, top_type, asks) && AT(top_at, top_type, trusted);
-    return found ? 0 : -1;
 }
 
 PyMethodDef columns_functions[] = {

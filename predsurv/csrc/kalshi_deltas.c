@@ -14,9 +14,6 @@
 /* What a frame says; -1 where it does not. */
 typedef struct { Text ticker; int64_t sid, seq, ts_ms, sending_ts_ms, price, change; int no; } Delta;
 
-static PyTypeObject *book_kind;
-static struct { Py_ssize_t bids, asks, live; } book_at;
-
 /* Take a number as JSON writes one without sign and fraction; NULL when it is none. */
 static const char *take_integer(const char *at, const char *end, int64_t *value)
 {
@@ -151,6 +148,7 @@ static int read_delta(PyObject *frame, Delta *out)
 
 typedef struct {
     PyObject_HEAD
+    Module *module;
     PyObject *books, *last, *epoch;
     char packed;
 } Reader;
@@ -165,14 +163,14 @@ typedef struct {
 static int append(Reader *self, Reading *to, LevelChange change)
 {
     if (!self->packed) {
-        PyObject *delta = level_change_event(to->ts_recv, self->epoch, &change);
+        PyObject *delta = level_change_event(self->module, to->ts_recv, self->epoch, &change);
         int failed = delta == NULL || PyList_Append(to->out, delta) < 0;
         Py_XDECREF(delta);
         return failed ? -1 : 0;
     }
     if (to->changes == NULL || to->changes->count >= CHANGES_MAX) {
         Py_ssize_t room = to->expected < CHANGES_MAX ? to->expected : CHANGES_MAX;
-        LevelChanges *fresh = level_changes_new(to->ts_recv, self->epoch, room);
+        LevelChanges *fresh = level_changes_new(self->module, to->ts_recv, self->epoch, room);
         int failed = fresh == NULL || PyList_Append(to->out, (PyObject *)fresh) < 0;
         Py_XDECREF(fresh);
         if (failed)
@@ -244,9 +242,9 @@ static int tell(Reader *self, Reading *to, const Delta *delta, PyObject *live, i
 /* Apply a change to a book with outcomes that hear of it: 1 applied, 0 left to Python, -1 an exception. */
 static int apply(Reader *self, Reading *to, const Delta *delta, PyObject *book, PyObject *live)
 {
-    PyObject *sizes = slot(book, delta->no ? book_at.asks : book_at.bids);
+    PyObject *sizes = slot(book, delta->no ? self->module->market_book_at.asks : self->module->market_book_at.bids);
     int64_t shown = delta->no ? MICROS - delta->price : delta->price;
-    PyObject *price = price_of(shown);
+    PyObject *price = price_of(self->module, shown);
     int64_t size = price == NULL ? -2 : size_after(sizes, price, delta->change);
     int failed = size == -2 || (size >= 0 && put_size(sizes, price, size) < 0);
     Py_XDECREF(price);
@@ -258,11 +256,11 @@ static int apply(Reader *self, Reading *to, const Delta *delta, PyObject *book, 
 /* The book of a ticker, borrowed, NULL without an exception when nobody wants it. */
 static PyObject *book_of(Reader *self, Text ticker)
 {
-    PyObject *name = remembered_text(ticker), *book = NULL;
+    PyObject *name = remembered_text(self->module, ticker), *book = NULL;
     if (name != NULL)
         book = PyDict_GetItemWithError(self->books, name);
     Py_XDECREF(name);
-    if (book != NULL && !Py_IS_TYPE(book, book_kind)) {
+    if (book != NULL && !Py_IS_TYPE(book, self->module->market_book)) {
         PyErr_SetString(PyExc_TypeError, "the books are MarketBooks by ticker");
         return NULL;
     }
@@ -278,7 +276,7 @@ static int take_frame(Reader *self, PyObject *frame, Reading *to)
         return 0;
     int taken = is_next(self, &delta, &sid);
     PyObject *book = taken == 1 ? Py_XNewRef(book_of(self, delta.ticker)) : NULL;
-    PyObject *live = book != NULL ? Py_XNewRef(slot(book, book_at.live)) : NULL;
+    PyObject *live = book != NULL ? Py_XNewRef(slot(book, self->module->market_book_at.live)) : NULL;
     if (taken == 1 && PyErr_Occurred())
         taken = -1;
     if (taken == 1 && live != NULL && PyTuple_Check(live) && PyTuple_GET_SIZE(live) > 0)
@@ -317,17 +315,17 @@ static PyObject *reader_read(Reader *self, PyObject *const *args, Py_ssize_t cou
     return PyLong_FromSsize_t(at);
 }
 
-static int prepare(void)
+static int prepare(Module *module)
 {
-    if (book_kind != NULL)
+    if (module->market_book != NULL)
         return 0;
     PyTypeObject *found = core_type("predsurv.venues.kalshi.books", "MarketBook");
-    if (found == NULL || !(book_at.bids = slot_of(found, "bids")) || !(book_at.asks = slot_of(found, "asks"))
-        || !(book_at.live = slot_of(found, "live"))) {
+    if (found == NULL || !AT(module->market_book_at, found, bids) || !AT(module->market_book_at, found, asks)
+        || !AT(module->market_book_at, found, live)) {
         Py_XDECREF(found);
         return -1;
     }
-    book_kind = found;
+    module->market_book = found;
     return 0;
 }
 
@@ -336,7 +334,7 @@ static int reader_init(Reader *self, PyObject *args, PyObject *Py_UNUSED(keyword
     PyObject *books, *last, *epoch;
     int packed;
     if (!PyArg_ParseTuple(args, "O!O!O!p", &PyDict_Type, &books, &PyDict_Type, &last, &PyLong_Type, &epoch, &packed)
-        || prepare() < 0)
+        || (self->module = module_of(Py_TYPE(self))) == NULL || prepare(self->module) < 0)
         return -1;
     Py_XSETREF(self->books, Py_NewRef(books));
     Py_XSETREF(self->last, Py_NewRef(last));
@@ -347,6 +345,7 @@ static int reader_init(Reader *self, PyObject *args, PyObject *Py_UNUSED(keyword
 
 static int reader_traverse(Reader *self, visitproc visit, void *arg)
 {
+    Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->books);
     Py_VISIT(self->last);
     return 0;
@@ -364,7 +363,7 @@ static void reader_dealloc(Reader *self)
 {
     PyObject_GC_UnTrack(self);
     reader_clear(self);
-    Py_TYPE(self)->tp_free((PyObject *)self);
+    free_instance(self);
 }
 
 static PyMethodDef reader_methods[] = {
@@ -372,16 +371,20 @@ static PyMethodDef reader_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-PyTypeObject kalshi_reader_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv._speedups.NativeDeltaReader",
-    .tp_basicsize = sizeof(Reader),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "Reads Kalshi's level changes; see decoder.py.",
-    .tp_new = PyType_GenericNew,
-    .tp_init = (initproc)reader_init,
-    .tp_dealloc = (destructor)reader_dealloc,
-    .tp_traverse = (traverseproc)reader_traverse,
-    .tp_clear = (inquiry)reader_clear,
-    .tp_methods = reader_methods,
+static PyType_Slot reader_slots[] = {
+    {Py_tp_doc, "Reads Kalshi's level changes; see decoder.py."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, reader_init},
+    {Py_tp_dealloc, reader_dealloc},
+    {Py_tp_traverse, reader_traverse},
+    {Py_tp_clear, reader_clear},
+    {Py_tp_methods, reader_methods},
+    {0, NULL},
+};
+
+PyType_Spec kalshi_reader_spec = {
+    .name = "predsurv._speedups.NativeDeltaReader",
+    .basicsize = sizeof(Reader),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = reader_slots,
 };

@@ -282,7 +282,7 @@ static void ladder_dealloc(Ladder *self)
     Py_CLEAR(self->top);
     Py_CLEAR(self->packed);
     PyMem_Free(self->rungs);
-    Py_TYPE(self)->tp_free((PyObject *)self);
+    free_instance(self);
 }
 
 static PyMethodDef methods[] = {
@@ -297,17 +297,19 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PySequenceMethods as_sequence = {.sq_length = (lenfunc)ladder_length};
+static PyType_Slot ladder_slots[] = {
+    {Py_tp_doc, "One side of a book; see ladder.py."},
+    {Py_tp_new, ladder_new},
+    {Py_tp_init, ladder_init},
+    {Py_tp_dealloc, ladder_dealloc},
+    {Py_tp_methods, methods},
+    {Py_sq_length, ladder_length},
+    {0, NULL},
+};
 
-PyTypeObject ladder_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv._speedups.NativeLadder",
-    .tp_basicsize = sizeof(Ladder),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
-    .tp_doc = "One side of a book; see ladder.py.",
-    .tp_new = ladder_new,
-    .tp_init = (initproc)ladder_init,
-    .tp_dealloc = (destructor)ladder_dealloc,
-    .tp_methods = methods,
-    .tp_as_sequence = &as_sequence,
+PyType_Spec ladder_spec = {
+    .name = "predsurv._speedups.NativeLadder",
+    .basicsize = sizeof(Ladder),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = ladder_slots,
 };

@@ -7,10 +7,6 @@
 
 #define KNOWN 256 /* keys counted side by side */
 
-static PyTypeObject *delta_type;
-static PyObject *bid_text, *ask_text;
-static struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, side, price, size; } at;
-
 int level_changes_grow(LevelChanges *self)
 {
     Py_ssize_t room = 2 * self->room + 8;
@@ -24,7 +20,7 @@ int level_changes_grow(LevelChanges *self)
     return 0;
 }
 
-LevelChanges *level_changes_new(PyObject *ts_recv, PyObject *epoch, Py_ssize_t room)
+LevelChanges *level_changes_new(const Module *module, PyObject *ts_recv, PyObject *epoch, Py_ssize_t room)
 {
     int beyond = 0, beyond_too = 0;
     int64_t ts = value_of(ts_recv, &beyond), number = value_of(epoch, &beyond_too);
@@ -34,9 +30,10 @@ LevelChanges *level_changes_new(PyObject *ts_recv, PyObject *epoch, Py_ssize_t r
         PyErr_SetString(PyExc_OverflowError, "64 bits do not hold this number");
         return NULL;
     }
-    LevelChanges *self = PyObject_New(LevelChanges, &level_changes_type);
+    LevelChanges *self = PyObject_New(LevelChanges, module->level_changes);
     if (self == NULL)
         return NULL;
+    self->module = module;
     self->rows = PyMem_Malloc((size_t)(room > 0 ? room : 1) * sizeof(LevelChange));
     self->count = 0;
     self->room = self->rows == NULL ? 0 : room;
@@ -54,7 +51,7 @@ LevelChanges *level_changes_new(PyObject *ts_recv, PyObject *epoch, Py_ssize_t r
 
 LevelChanges *level_changes_slice(const LevelChanges *self, Py_ssize_t start, Py_ssize_t end)
 {
-    LevelChanges *made = level_changes_new(self->ts_recv, self->epoch, end - start);
+    LevelChanges *made = level_changes_new(self->module, self->ts_recv, self->epoch, end - start);
     for (Py_ssize_t i = start; made != NULL && i < end; i++)
         if (level_changes_add(made, self->rows[i]) < 0)
             Py_CLEAR(made);
@@ -66,13 +63,13 @@ static PyObject *number_or_none(int64_t value)
     return value == ABSENT ? Py_NewRef(Py_None) : PyLong_FromLongLong(value);
 }
 
-PyObject *level_change_event(PyObject *ts_recv, PyObject *epoch, const LevelChange *row)
+PyObject *level_change_event(const Module *module, PyObject *ts_recv, PyObject *epoch, const LevelChange *row)
 {
     PyObject *ts_venue = number_or_none(row->ts_venue), *seq = number_or_none(row->seq), *delta = NULL;
     PyObject *price = PyLong_FromLongLong(row->price), *size = PyLong_FromLongLong(row->size);
     if (ts_venue != NULL && seq != NULL && price != NULL && size != NULL) {
-        PyObject *given[] = {row->key, ts_recv, ts_venue, epoch, seq, row->ask ? ask_text : bid_text, price, size};
-        delta = PyObject_Vectorcall((PyObject *)delta_type, given, 8, NULL);
+        PyObject *given[] = {row->key, ts_recv, ts_venue, epoch, seq, row->ask ? module->ask : module->bid, price, size};
+        delta = PyObject_Vectorcall((PyObject *)module->delta, given, 8, NULL);
     }
     Py_XDECREF(ts_venue);
     Py_XDECREF(seq);
@@ -85,7 +82,7 @@ static PyObject *changes_iter(LevelChanges *self)
 {
     PyObject *deltas = PyList_New(self->count);
     for (Py_ssize_t i = 0; deltas != NULL && i < self->count; i++) {
-        PyObject *delta = level_change_event(self->ts_recv, self->epoch, &self->rows[i]);
+        PyObject *delta = level_change_event(self->module, self->ts_recv, self->epoch, &self->rows[i]);
         if (delta == NULL)
             Py_CLEAR(deltas);
         else
@@ -156,38 +153,39 @@ static int take_number(PyObject *number, int maybe, int64_t *value)
 
 static int add_delta(LevelChanges *self, PyObject *delta)
 {
-    int alike = same(slot(delta, at.ts_recv), self->ts_recv);
-    alike = alike == 1 ? same(slot(delta, at.epoch), self->epoch) : alike;
-    int ask = same(slot(delta, at.side), ask_text);
+    const Module *module = self->module;
+    int alike = same(slot(delta, module->delta_at.ts_recv), self->ts_recv);
+    alike = alike == 1 ? same(slot(delta, module->delta_at.epoch), self->epoch) : alike;
+    int ask = same(slot(delta, module->delta_at.side), module->ask);
     if (alike < 0 || ask < 0)
         return -1;
     if (!alike) {
         PyErr_SetString(PyExc_ValueError, "changes are of one connection and one time");
         return -1;
     }
-    LevelChange change = {.key = slot(delta, at.key), .ask = ask};
-    if (take_number(slot(delta, at.ts_venue), 1, &change.ts_venue) < 0
-        || take_number(slot(delta, at.seq), 1, &change.seq) < 0
-        || take_number(slot(delta, at.price), 0, &change.price) < 0
-        || take_number(slot(delta, at.size), 0, &change.size) < 0)
+    LevelChange change = {.key = slot(delta, module->delta_at.key), .ask = ask};
+    if (take_number(slot(delta, module->delta_at.ts_venue), 1, &change.ts_venue) < 0
+        || take_number(slot(delta, module->delta_at.seq), 1, &change.seq) < 0
+        || take_number(slot(delta, module->delta_at.price), 0, &change.price) < 0
+        || take_number(slot(delta, module->delta_at.size), 0, &change.size) < 0)
         return -1;
     return level_changes_add(self, change);
 }
 
 /* Changes out of a tuple of deltas. NULL with an exception. */
-static LevelChanges *of_deltas(PyObject *deltas)
+static LevelChanges *of_deltas(const Module *module, PyObject *deltas)
 {
     LevelChanges *made = NULL;
     Py_ssize_t count = PyTuple_GET_SIZE(deltas);
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *delta = PyTuple_GET_ITEM(deltas, i);
-        if (!Py_IS_TYPE(delta, delta_type)) {
+        if (!Py_IS_TYPE(delta, module->delta)) {
             PyErr_SetString(PyExc_TypeError, "changes are deltas");
             Py_CLEAR(made);
             return NULL;
         }
         if (made == NULL)
-            made = level_changes_new(slot(delta, at.ts_recv), slot(delta, at.epoch), count);
+            made = level_changes_new(module, slot(delta, module->delta_at.ts_recv), slot(delta, module->delta_at.epoch), count);
         if (made == NULL || add_delta(made, delta) < 0) {
             Py_CLEAR(made);
             return NULL;
@@ -198,13 +196,14 @@ static LevelChanges *of_deltas(PyObject *deltas)
     return made;
 }
 
-static PyObject *changes_make(PyTypeObject *Py_UNUSED(type), PyObject *args, PyObject *keywords)
+static PyObject *changes_make(PyTypeObject *type, PyObject *args, PyObject *keywords)
 {
     PyObject *given;
     if (!PyArg_ParseTuple(args, "O", &given) || (keywords != NULL && PyDict_GET_SIZE(keywords) > 0))
         return PyErr_Occurred() ? NULL : PyErr_Format(PyExc_TypeError, "LevelChanges(deltas)");
-    PyObject *deltas = PySequence_Tuple(given); /* nobody else can change it */
-    LevelChanges *made = deltas == NULL ? NULL : of_deltas(deltas);
+    const Module *module = module_of(type);
+    PyObject *deltas = module == NULL ? NULL : PySequence_Tuple(given); /* nobody else can change it */
+    LevelChanges *made = deltas == NULL ? NULL : of_deltas(module, deltas);
     Py_XDECREF(deltas);
     return (PyObject *)made;
 }
@@ -216,7 +215,7 @@ static void changes_dealloc(LevelChanges *self)
     PyMem_Free(self->rows);
     Py_XDECREF(self->ts_recv);
     Py_XDECREF(self->epoch);
-    Py_TYPE(self)->tp_free((PyObject *)self);
+    free_instance(self);
 }
 
 static PyMethodDef methods[] = {
@@ -230,33 +229,21 @@ static PyGetSetDef properties[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-static PySequenceMethods as_sequence = {.sq_length = (lenfunc)changes_length};
-
-PyTypeObject level_changes_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv._speedups.NativeLevelChanges",
-    .tp_basicsize = sizeof(LevelChanges),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_doc = "Level changes of one time; see core/level_changes.py.",
-    .tp_new = changes_make,
-    .tp_dealloc = (destructor)changes_dealloc,
-    .tp_free = PyObject_Free,
-    .tp_iter = (getiterfunc)changes_iter,
-    .tp_methods = methods,
-    .tp_getset = properties,
-    .tp_as_sequence = &as_sequence,
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "Level changes of one time; see core/level_changes.py."},
+    {Py_tp_new, changes_make},
+    {Py_tp_dealloc, changes_dealloc},
+    {Py_tp_free, PyObject_Free},
+    {Py_tp_iter, changes_iter},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, properties},
+    {Py_sq_length, changes_length},
+    {0, NULL},
 };
 
-int level_changes_prepare(void)
-{
-    Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
-    Py_XSETREF(bid_text, PyUnicode_InternFromString("bid"));
-    Py_XSETREF(ask_text, PyUnicode_InternFromString("ask"));
-    if (delta_type == NULL || bid_text == NULL || ask_text == NULL)
-        return -1;
-    int found = (at.key = slot_of(delta_type, "key")) && (at.ts_recv = slot_of(delta_type, "ts_recv"))
-        && (at.ts_venue = slot_of(delta_type, "ts_venue")) && (at.epoch = slot_of(delta_type, "epoch"))
-        && (at.seq = slot_of(delta_type, "seq")) && (at.side = slot_of(delta_type, "side"))
-        && (at.price = slot_of(delta_type, "price")) && (at.size = slot_of(delta_type, "size"));
-    return found ? PyType_Ready(&level_changes_type) : -1;
-}
+PyType_Spec level_changes_spec = {
+    .name = "predsurv._speedups.NativeLevelChanges",
+    .basicsize = sizeof(LevelChanges),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};

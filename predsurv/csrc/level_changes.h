@@ -3,9 +3,7 @@
 #ifndef PREDSURV_LEVEL_CHANGES_H
 #define PREDSURV_LEVEL_CHANGES_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdint.h>
+#include "module.h"
 
 #define CHANGES_MAX 1024 /* of one object, as its maker sees to; core/level_changes.py has it too */
 
@@ -14,19 +12,18 @@ typedef struct { PyObject *key; int64_t ts_venue, seq, price, size, ask; } Level
 
 typedef struct {
     PyObject_HEAD
+    const Module *module;
     LevelChange *rows;
     Py_ssize_t count, room;
     PyObject *ts_recv, *epoch;
     int64_t ts, epoch_number; /* the same as numbers */
 } LevelChanges;
 
-extern PyTypeObject level_changes_type;
-
 /* New changes without any yet. NULL with an exception. */
-LevelChanges *level_changes_new(PyObject *ts_recv, PyObject *epoch, Py_ssize_t room);
+LevelChanges *level_changes_new(const Module *module, PyObject *ts_recv, PyObject *epoch, Py_ssize_t room);
 
 /* A change as an event. NULL with an exception. */
-PyObject *level_change_event(PyObject *ts_recv, PyObject *epoch, const LevelChange *row);
+PyObject *level_change_event(const Module *module, PyObject *ts_recv, PyObject *epoch, const LevelChange *row);
 
 /* Those from `start` up to `end` as an object of their own. NULL with an exception. */
 LevelChanges *level_changes_slice(const LevelChanges *self, Py_ssize_t start, Py_ssize_t end);

@@ -1,4 +1,4 @@
-/* What the module is made of: each part finds out where fields lie (-1 with an exception) and has functions or types. */
+/* What the module is made of: each part has functions or types, and may find out where fields lie (-1 with an exception). */
 
 #ifndef PREDSURV_PARTS_H
 #define PREDSURV_PARTS_H
@@ -6,23 +6,23 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "module.h"
+
 /* Ladders and books. */
-int state_prepare(void);
-extern PyTypeObject ladder_type, book_type;
+extern PyType_Spec ladder_spec, book_spec;
 
 /* Level changes of one time. */
-int level_changes_prepare(void);
+extern PyType_Spec level_changes_spec;
 
 /* The recorder's fold and its rows of best levels. These prepare themselves when first called: they read types that are
    defined above `state`, which imports this module. */
 extern PyMethodDef recording_functions[], recording_changes_functions[];
 
 /* Records and levels as columns. */
-int columns_prepare(void);
 extern PyMethodDef columns_functions[];
 
 /* Recorded rows and their replay on books; prepares itself when first made. */
-extern PyTypeObject rows_type, replay_type, told_trades_type;
+extern PyType_Spec rows_spec, replay_spec, told_trades_spec;
 
 /* What the miner measures. */
 extern PyMethodDef mine_functions[];
@@ -31,11 +31,10 @@ extern PyMethodDef mine_functions[];
 extern PyMethodDef net_functions[];
 
 /* Polymarket's frames. */
-int polymarket_prepare(void);
 extern PyMethodDef polymarket_functions[];
-extern PyTypeObject polymarket_reader_type;
+extern PyType_Spec polymarket_reader_spec;
 
 /* Kalshi's frames; prepares itself when first made. */
-extern PyTypeObject kalshi_reader_type;
+extern PyType_Spec kalshi_reader_spec;
 
 #endif

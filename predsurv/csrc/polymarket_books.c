@@ -141,9 +141,9 @@ static int order_of(const Side *side)
     return order;
 }
 
-static PyObject *level_of(Level level)
+static PyObject *level_of(Module *module, Level level)
 {
-    PyObject *price = price_of(level.price), *size = PyLong_FromLongLong(level.size);
+    PyObject *price = price_of(module, level.price), *size = PyLong_FromLongLong(level.size);
     PyObject *pair = price != NULL && size != NULL ? PyTuple_New(2) : NULL;
     if (pair == NULL) {
         Py_XDECREF(price);
@@ -157,7 +157,7 @@ static PyObject *level_of(Level level)
 }
 
 /* The levels of a side as a tuple, without empty ones, from its end when `backwards`. */
-static PyObject *levels_of(const Side *side, int backwards)
+static PyObject *levels_of(Module *module, const Side *side, int backwards)
 {
     Py_ssize_t held = 0, place = 0;
     for (Py_ssize_t i = 0; i < side->count; i++)
@@ -167,7 +167,7 @@ static PyObject *levels_of(const Side *side, int backwards)
         Level level = side->levels[backwards ? side->count - 1 - i : i];
         if (level.size == 0)
             continue;
-        PyObject *pair = level_of(level);
+        PyObject *pair = level_of(module, level);
         if (pair == NULL)
             Py_CLEAR(levels);
         else
@@ -176,8 +176,9 @@ static PyObject *levels_of(const Side *side, int backwards)
     return levels;
 }
 
-PyObject *read_book(PyObject *Py_UNUSED(module), PyObject *frame)
+PyObject *read_book(PyObject *given, PyObject *frame)
 {
+    Module *module = PyModule_GetState(given);
     Book book = {.stamp = -1};
     PyObject *found = NULL;
     int bids = 0, asks = 0;
@@ -186,7 +187,8 @@ PyObject *read_book(PyObject *Py_UNUSED(module), PyObject *frame)
         asks = order_of(&book.asks);
     }
     if (bids && asks) {
-        PyObject *best_bids = levels_of(&book.bids, bids > 0), *best_asks = levels_of(&book.asks, asks < 0);
+        PyObject *best_bids = levels_of(module, &book.bids, bids > 0);
+        PyObject *best_asks = levels_of(module, &book.asks, asks < 0);
         if (best_bids != NULL && best_asks != NULL)
             found = Py_BuildValue("(s#OOL)", book.token.at, book.token.size, best_bids, best_asks, book.stamp);
         Py_XDECREF(best_bids);

@@ -9,25 +9,19 @@
 #include "polymarket_scan.h"
 #include "runs.h"
 
-#define TOKENS 8192    /* remembered texts */
-#define TOKEN_BITS 13  /* 2 ** 13 = TOKENS */
 #define TOKEN_MAX 256  /* of a remembered text; others are not worth it */
 #define FRAMES_AHEAD 2
 #define FRAME_BYTES 640 /* of a usual message */
 #define GRID 100       /* micros between two remembered prices */
 
-static PyObject *delta_type, *bid_text, *ask_text;
-static PyObject *tokens[TOKENS];
-static PyObject *prices[MICROS / GRID + 1];
-
-PyObject *remembered_text(Text token)
+PyObject *remembered_text(Module *module, Text token)
 {
     uint64_t mixed = (uint64_t)token.size;
     if (token.size > TOKEN_MAX)
         return PyUnicode_FromStringAndSize(token.at, token.size);
     if (token.size >= 8)
         memcpy(&mixed, token.at + token.size - 8, 8);
-    PyObject **place = &tokens[(mixed * 0x9E3779B97F4A7C15ULL) >> (64 - TOKEN_BITS)];
+    PyObject **place = &module->tokens[(mixed * 0x9E3779B97F4A7C15ULL) >> (64 - TOKEN_BITS)];
     if (*place != NULL && PyUnicode_GET_LENGTH(*place) == token.size
         && memcmp(PyUnicode_1BYTE_DATA(*place), token.at, (size_t)token.size) == 0)
         return Py_NewRef(*place);
@@ -37,11 +31,11 @@ PyObject *remembered_text(Text token)
     return text;
 }
 
-PyObject *price_of(int64_t value)
+PyObject *price_of(Module *module, int64_t value)
 {
-    if (value % GRID)
+    if (value % GRID || value / GRID >= PRICES)
         return PyLong_FromLongLong(value);
-    PyObject **place = &prices[value / GRID];
+    PyObject **place = &module->prices[value / GRID];
     if (*place == NULL && (*place = PyLong_FromLongLong(value)) == NULL)
         return NULL;
     return Py_NewRef(*place);
@@ -52,6 +46,7 @@ static int64_t venue_time(int64_t stamp) { return is_plausible(stamp) ? stamp * 
 
 typedef struct {
     PyObject_HEAD
+    Module *module;
     PyObject *live, *epoch, *before;
     Changes messages[2]; /* that of `before`, whose texts lie in it, and room for the next */
     int said_before;     /* which of them is that of `before` */
@@ -70,11 +65,10 @@ static int append_delta(Reader *self, Reading *to, const Entry *entry, PyObject 
 {
     if (to->ts_venue == NULL)
         to->ts_venue = ts_venue == ABSENT ? Py_NewRef(Py_None) : PyLong_FromLongLong(ts_venue);
-    PyObject *price = price_of(entry->price), *size = PyLong_FromLongLong(entry->size), *delta = NULL;
+    PyObject *price = price_of(self->module, entry->price), *size = PyLong_FromLongLong(entry->size), *delta = NULL;
     if (to->ts_venue != NULL && price != NULL && size != NULL) {
-        PyObject *given[] = {key, to->ts_recv, to->ts_venue, self->epoch, Py_None, entry->bid ? bid_text : ask_text,
-                             price, size};
-        delta = PyObject_Vectorcall(delta_type, given, 8, NULL);
+        PyObject *given[] = {key, to->ts_recv, to->ts_venue, self->epoch, Py_None, entry->bid ? self->module->bid : self->module->ask, price, size};
+        delta = PyObject_Vectorcall((PyObject *)self->module->delta, given, 8, NULL);
     }
     Py_XDECREF(price);
     Py_XDECREF(size);
@@ -87,7 +81,8 @@ static int append_change(Reader *self, Reading *to, const Entry *entry, PyObject
 {
     LevelChanges *changes = to->changes;
     if (changes == NULL || changes->count >= CHANGES_MAX) {
-        changes = level_changes_new(to->ts_recv, self->epoch, to->expected < CHANGES_MAX ? to->expected : CHANGES_MAX);
+        changes = level_changes_new(self->module, to->ts_recv, self->epoch,
+                                    to->expected < CHANGES_MAX ? to->expected : CHANGES_MAX);
         int failed = changes == NULL || PyList_Append(to->out, (PyObject *)changes) < 0;
         Py_XDECREF(changes);
         if (failed)
@@ -104,7 +99,7 @@ static int add_changes(Reader *self, Reading *to, const Changes *message)
     int failed = 0;
     for (int i = 0; i < message->count && !failed; i++) {
         const Entry *entry = &message->entries[i];
-        PyObject *text = remembered_text(entry->token);
+        PyObject *text = remembered_text(self->module, entry->token);
         PyObject *key = text == NULL ? NULL : PyDict_GetItemWithError(self->live, text);
         Py_XDECREF(text);
         if (key == NULL)
@@ -198,6 +193,8 @@ static int reader_init(Reader *self, PyObject *args, PyObject *Py_UNUSED(keyword
     int packed;
     if (!PyArg_ParseTuple(args, "O!O!p", &PyDict_Type, &live, &PyLong_Type, &epoch, &packed))
         return -1;
+    if ((self->module = module_of(Py_TYPE(self))) == NULL)
+        return -1;
     Py_XSETREF(self->live, Py_NewRef(live));
     Py_XSETREF(self->epoch, Py_NewRef(epoch));
     self->packed = (char)packed;
@@ -206,6 +203,7 @@ static int reader_init(Reader *self, PyObject *args, PyObject *Py_UNUSED(keyword
 
 static int reader_traverse(Reader *self, visitproc visit, void *arg)
 {
+    Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->live);
     return 0;
 }
@@ -222,7 +220,7 @@ static void reader_dealloc(Reader *self)
 {
     PyObject_GC_UnTrack(self);
     reader_clear(self);
-    Py_TYPE(self)->tp_free((PyObject *)self);
+    free_instance(self);
 }
 
 static PyMethodDef reader_methods[] = {
@@ -233,33 +231,25 @@ static PyMethodDef reader_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-PyTypeObject polymarket_reader_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv._speedups.NativeChangeReader",
-    .tp_basicsize = sizeof(Reader),
-    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
-    .tp_doc = "Reads price changes; see fast_decoder.py.",
-    .tp_new = PyType_GenericNew,
-    .tp_init = (initproc)reader_init,
-    .tp_dealloc = (destructor)reader_dealloc,
-    .tp_traverse = (traverseproc)reader_traverse,
-    .tp_clear = (inquiry)reader_clear,
-    .tp_methods = reader_methods,
+static PyType_Slot reader_slots[] = {
+    {Py_tp_doc, "Reads price changes; see fast_decoder.py."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, reader_init},
+    {Py_tp_dealloc, reader_dealloc},
+    {Py_tp_traverse, reader_traverse},
+    {Py_tp_clear, reader_clear},
+    {Py_tp_methods, reader_methods},
+    {0, NULL},
+};
+
+PyType_Spec polymarket_reader_spec = {
+    .name = "predsurv._speedups.NativeChangeReader",
+    .basicsize = sizeof(Reader),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = reader_slots,
 };
 
 PyMethodDef polymarket_functions[] = {
     {"read_book", read_book, METH_O, "Read a whole book; see fast_decoder.py."},
     {NULL, NULL, 0, NULL},
 };
-
-int polymarket_prepare(void)
-{
-    PyObject *events = PyImport_ImportModule("predsurv.core.events");
-    if (events == NULL)
-        return -1;
-    Py_XSETREF(delta_type, PyObject_GetAttrString(events, "BookDelta"));
-    Py_DECREF(events);
-    Py_XSETREF(bid_text, PyUnicode_InternFromString("bid"));
-    Py_XSETREF(ask_text, PyUnicode_InternFromString("ask"));
-    return delta_type != NULL && bid_text != NULL && ask_text != NULL ? PyType_Ready(&polymarket_reader_type) : -1;
-}

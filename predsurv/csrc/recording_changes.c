@@ -10,6 +10,7 @@
 
 /* Where the rows are written and queued, and when they are due: as show_due and fold_changes have it. */
 typedef struct {
+    const Module *module;
     PyObject *lines, *out, *heap, *order, *levels;
     int64_t interval, heartbeat;
     const LevelChanges *changes;
@@ -46,10 +47,11 @@ static int write_changes(Fold *self, Py_ssize_t end)
 /* The book of a line, borrowed. NULL with an exception. */
 static Book *book_of(Fold *self, PyObject *line)
 {
-    PyObject *book = Py_IS_TYPE(line, line_type) ? slot(line, line_at.book) : NULL;
+    const Module *module = self->module;
+    PyObject *book = Py_IS_TYPE(line, module->line) ? slot(line, module->line_at.book) : NULL;
     if (book != NULL && Py_IS_TYPE(book, self->book_kind))
         return (Book *)book;
-    if (book == NULL || !PyObject_TypeCheck(book, &book_type)) {
+    if (book == NULL || !PyObject_TypeCheck(book, module->book)) {
         PyErr_SetString(PyExc_TypeError, "a line without a book");
         return NULL;
     }
@@ -60,9 +62,10 @@ static Book *book_of(Fold *self, PyObject *line)
 /* Whether a row of the line is to be written before its book changes; -1 with an exception. */
 static int is_overdue(Fold *self, PyObject *line)
 {
-    if (slot(line, line_at.pending) != Py_True || slot(line, line_at.changed_at) == self->changes->ts_recv)
+    const Module *module = self->module;
+    if (slot(line, module->line_at.pending) != Py_True || slot(line, module->line_at.changed_at) == self->changes->ts_recv)
         return 0;
-    int64_t due = time_at(line, line_at.due), changed_at = time_at(line, line_at.changed_at);
+    int64_t due = time_at(line, module->line_at.due), changed_at = time_at(line, module->line_at.changed_at);
     if (PyErr_Occurred())
         return -1;
     return due < self->changes->ts && changed_at < self->changes->ts;
@@ -71,7 +74,8 @@ static int is_overdue(Fold *self, PyObject *line)
 /* Whether the change is of the connection of the line's book; -1 with an exception. */
 static int of_same_epoch(Fold *self, PyObject *line)
 {
-    PyObject *epoch = slot(line, line_at.epoch);
+    const Module *module = self->module;
+    PyObject *epoch = slot(line, module->line_at.epoch);
     return epoch == self->changes->epoch ? 1
         : epoch == NULL ? 0 : PyObject_RichCompareBool(epoch, self->changes->epoch, Py_EQ);
 }
@@ -79,8 +83,9 @@ static int of_same_epoch(Fold *self, PyObject *line)
 /* Change a trusted book. -1 with an exception. */
 static int change_book(Fold *self, Book *book, const LevelChange *row)
 {
+    const Module *module = self->module;
     PyObject *side = row->ask ? book->asks : book->bids;
-    if (side == NULL || !PyObject_TypeCheck(side, &ladder_type)) {
+    if (side == NULL || !PyObject_TypeCheck(side, module->ladder)) {
         PyErr_SetString(PyExc_TypeError, "a side of this book is no ladder");
         return -1;
     }
@@ -97,26 +102,28 @@ static int change_book(Fold *self, Book *book, const LevelChange *row)
 /* The book changed and a row is due: what SnapshotSampler.book_changed does. */
 static int put_in_line(Fold *self, PyObject *line)
 {
-    int64_t shown_at = time_at(line, line_at.shown_at), due = shown_at + self->interval;
+    const Module *module = self->module;
+    int64_t shown_at = time_at(line, module->line_at.shown_at), due = shown_at + self->interval;
     if (shown_at == -1 && PyErr_Occurred())
         return -1;
     PyObject *when = due < self->changes->ts ? Py_NewRef(self->changes->ts_recv) : PyLong_FromLongLong(due);
-    if (when == NULL || push(self->heap, when, self->order, line) < 0) {
+    if (when == NULL || push(module, self->heap, when, self->order, line) < 0) {
         Py_XDECREF(when);
         return -1;
     }
-    return store(line, line_at.due, when) < 0 || store(line, line_at.pending, Py_NewRef(Py_True)) < 0 ? -1 : 0;
+    return store(line, module->line_at.due, when) < 0 || store(line, module->line_at.pending, Py_NewRef(Py_True)) < 0 ? -1 : 0;
 }
 
 /* Fold the change at `at` into its line: what EventReducer._delta does. */
 static int fold_change(Fold *self, Py_ssize_t at, PyObject *line)
 {
+    const Module *module = self->module;
     const LevelChange *row = &self->changes->rows[at];
     Book *book = book_of(self, line);
     int overdue = book == NULL ? -1 : is_overdue(self, line);
     if (overdue < 0)
         return -1;
-    if (overdue && (write_changes(self, at) < 0 || show_row(line, self->levels, self->heartbeat, self->out) < 0))
+    if (overdue && (write_changes(self, at) < 0 || show_row(module, line, self->levels, self->heartbeat, self->out) < 0))
         return -1;
     int same = of_same_epoch(self, line);
     if (same < 0)
@@ -128,9 +135,9 @@ static int fold_change(Fold *self, Py_ssize_t at, PyObject *line)
         return failed ? -1 : 0;
     }
     if (change_book(self, book, row) < 0
-        || store(line, line_at.changed_at, Py_NewRef(self->changes->ts_recv)) < 0)
+        || store(line, module->line_at.changed_at, Py_NewRef(self->changes->ts_recv)) < 0)
         return -1;
-    return slot(line, line_at.pending) == Py_True ? 0 : put_in_line(self, line);
+    return slot(line, module->line_at.pending) == Py_True ? 0 : put_in_line(self, line);
 }
 
 /* Fetch the first two lines of memory of a line or a book. */
@@ -144,6 +151,7 @@ static inline void fetch_object(PyObject *object)
    lies somewhere else in memory, and waiting for one after the other takes longer than folding. -1 with an exception. */
 static int find_lines(Fold *self, Py_ssize_t first, Py_ssize_t count, PyObject *lines[BLOCK])
 {
+    const Module *module = self->module;
     const LevelChange *rows = self->changes->rows + first;
     Book *books[BLOCK];
     for (Py_ssize_t i = 0; i < count; i++)
@@ -156,19 +164,19 @@ static int find_lines(Fold *self, Py_ssize_t first, Py_ssize_t count, PyObject *
             fetch_object(lines[i]);
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *book = lines[i] != NULL && Py_IS_TYPE(lines[i], line_type) ? slot(lines[i], line_at.book) : NULL;
+        PyObject *book = lines[i] != NULL && Py_IS_TYPE(lines[i], module->line) ? slot(lines[i], module->line_at.book) : NULL;
         books[i] = (Book *)book;
         if (book != NULL)
             fetch_object(book);
     }
     for (Py_ssize_t i = 0; i < count; i++) {
-        int known = books[i] != NULL && PyObject_TypeCheck(books[i], &book_type);
+        int known = books[i] != NULL && PyObject_TypeCheck(books[i], module->book);
         books[i] = known ? books[i] : NULL;
         FETCH(books[i] == NULL ? NULL : rows[i].ask ? books[i]->asks : books[i]->bids);
     }
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *side = books[i] == NULL ? NULL : rows[i].ask ? books[i]->asks : books[i]->bids;
-        if (side != NULL && PyObject_TypeCheck(side, &ladder_type))
+        if (side != NULL && PyObject_TypeCheck(side, module->ladder))
             ladder_fetch((Ladder *)side);
     }
     return 0;
@@ -204,14 +212,15 @@ static int fold_all(Fold *self)
 }
 
 /* fold_level_changes(changes, lines, out, heap, order, interval, levels, heartbeat): see recording/reducer.py. */
-static PyObject *fold_level_changes(PyObject *Py_UNUSED(module), PyObject *args)
+static PyObject *fold_level_changes(PyObject *given, PyObject *args)
 {
-    Fold self = {.book_kind = &book_type};
+    Module *module = PyModule_GetState(given);
+    Fold self = {.module = module, .book_kind = module->book};
     PyObject *changes;
     long long interval, heartbeat;
-    if (recording_prepare() < 0)
+    if (recording_prepare(module) < 0)
         return NULL;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!OLO!L", &level_changes_type, &changes, &PyDict_Type, &self.lines, &PyList_Type,
+    if (!PyArg_ParseTuple(args, "O!O!O!O!OLO!L", module->level_changes, &changes, &PyDict_Type, &self.lines, &PyList_Type,
                           &self.out, &PyList_Type, &self.heap, &self.order, &interval, &PyLong_Type, &self.levels,
                           &heartbeat))
         return NULL;

@@ -3,11 +3,8 @@
 #include "parts.h"
 #include "recording.h"
 
-static PyTypeObject *delta_type;
-static PyObject *change_text;
-static struct { Py_ssize_t key, ts_recv, epoch; } event_at;
-
 typedef struct {
+    const Module *module;
     PyObject *lines, *out, *heap, *order;
     int64_t mark, hour_end, interval;
 } Fold;
@@ -20,58 +17,61 @@ static int same_number(PyObject *a, PyObject *b)
 /* The book changed and is due: what Tops.changed does. */
 static int put_in_line(Fold *self, PyObject *line, PyObject *ts_recv, int64_t ts)
 {
-    int64_t shown_at = number_at(line, line_at.shown_at), due = shown_at + self->interval;
+    const Module *module = self->module;
+    int64_t shown_at = number_at(line, module->line_at.shown_at), due = shown_at + self->interval;
     if (shown_at == -1 && PyErr_Occurred())
         return -1;
     PyObject *when = due < ts ? Py_NewRef(ts_recv) : PyLong_FromLongLong(due);
-    if (when == NULL || push(self->heap, when, self->order, line) < 0) {
+    if (when == NULL || push(module, self->heap, when, self->order, line) < 0) {
         Py_XDECREF(when);
         return -1;
     }
-    return store(line, line_at.due, when) < 0 || store(line, line_at.pending, Py_NewRef(Py_True)) < 0 ? -1 : 0;
+    return store(line, module->line_at.due, when) < 0 || store(line, module->line_at.pending, Py_NewRef(Py_True)) < 0 ? -1 : 0;
 }
 
 /* Whether the line's row is to be written before this event. */
-static int is_overdue(PyObject *line, int64_t ts)
+static int is_overdue(const Module *module, PyObject *line, int64_t ts)
 {
-    int64_t due = number_at(line, line_at.due), changed_at = number_at(line, line_at.changed_at);
+    int64_t due = number_at(line, module->line_at.due), changed_at = number_at(line, module->line_at.changed_at);
     return due < ts && changed_at < ts;
 }
 
 /* Fold a change of a line that is not overdue: as fold_one. */
 static int fold_change(Fold *self, PyObject *event, PyObject *line, int64_t ts)
 {
-    PyObject *ts_recv = slot(event, event_at.ts_recv), *book = Py_NewRef(slot(line, line_at.book));
-    PyObject *changed = PyObject_CallMethodOneArg(book, change_text, event);
+    const Module *module = self->module;
+    PyObject *ts_recv = slot(event, module->delta_at.ts_recv), *book = Py_NewRef(slot(line, module->line_at.book));
+    PyObject *changed = PyObject_CallMethodOneArg(book, module->change, event);
     Py_DECREF(book);
     if (changed != Py_True) {
         Py_XDECREF(changed);
         return changed == NULL ? -1 : 0;
     }
     Py_DECREF(changed);
-    if (store(line, line_at.changed_at, Py_NewRef(ts_recv)) < 0 || PyList_Append(self->out, event) < 0)
+    if (store(line, module->line_at.changed_at, Py_NewRef(ts_recv)) < 0 || PyList_Append(self->out, event) < 0)
         return -1;
     if (ts > self->mark)
         self->mark = ts;
-    int pending = slot(line, line_at.pending) == Py_True;
+    int pending = slot(line, module->line_at.pending) == Py_True;
     return pending || put_in_line(self, line, ts_recv, ts) == 0 ? 1 : -1;
 }
 
 /* Fold one event: 1 folded, 0 for somebody more patient, -1 an exception. */
 static int fold_one(Fold *self, PyObject *event)
 {
-    if (!Py_IS_TYPE(event, delta_type))
+    const Module *module = self->module;
+    if (!Py_IS_TYPE(event, module->delta))
         return 0;
-    int64_t ts = PyLong_AsLongLong(slot(event, event_at.ts_recv));
+    int64_t ts = PyLong_AsLongLong(slot(event, module->delta_at.ts_recv));
     if (ts == -1 && PyErr_Occurred())
         return -1;
     if (ts < self->mark || (ts > self->mark && ts >= self->hour_end))
         return 0;
-    PyObject *line = PyDict_GetItemWithError(self->lines, slot(event, event_at.key));
-    if (line == NULL || !Py_IS_TYPE(line, line_type) || slot(line, line_at.book) == NULL)
+    PyObject *line = PyDict_GetItemWithError(self->lines, slot(event, module->delta_at.key));
+    if (line == NULL || !Py_IS_TYPE(line, module->line) || slot(line, module->line_at.book) == NULL)
         return PyErr_Occurred() ? -1 : 0;
-    int overdue = slot(line, line_at.pending) == Py_True && is_overdue(line, ts);
-    int other = overdue || !same_number(slot(event, event_at.epoch), slot(line, line_at.epoch));
+    int overdue = slot(line, module->line_at.pending) == Py_True && is_overdue(module, line, ts);
+    int other = overdue || !same_number(slot(event, module->delta_at.epoch), slot(line, module->line_at.epoch));
     if (other || PyErr_Occurred())
         return PyErr_Occurred() ? -1 : 0;
     Py_INCREF(line);
@@ -80,30 +80,13 @@ static int fold_one(Fold *self, PyObject *event)
     return folded;
 }
 
-static int fold_prepare(void)
-{
-    Py_XSETREF(change_text, PyUnicode_InternFromString("change"));
-    Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
-    int found = change_text != NULL && delta_type != NULL && (event_at.key = slot_of(delta_type, "key"))
-        && (event_at.ts_recv = slot_of(delta_type, "ts_recv")) && (event_at.epoch = slot_of(delta_type, "epoch"));
-    return found ? 0 : -1;
-}
-
-int recording_prepare(void)
-{
-    static int prepared;
-    if (!prepared && fold_prepare() == 0 && lines_prepare() == 0 && tops_prepare() == 0)
-        prepared = 1;
-    return prepared ? 0 : -1;
-}
-
-static PyObject *fold_changes(PyObject *Py_UNUSED(module), PyObject *args)
+static PyObject *fold_changes(PyObject *module, PyObject *args)
 {
     PyObject *events;
     Py_ssize_t at;
     long long mark, hour_end, interval;
-    Fold self;
-    if (recording_prepare() < 0)
+    Fold self = {.module = PyModule_GetState(module)};
+    if (recording_prepare(PyModule_GetState(module)) < 0)
         return NULL;
     if (!PyArg_ParseTuple(args, "O!nLLO!O!O!OL", &PyList_Type, &events, &at, &mark, &hour_end, &PyDict_Type,
                           &self.lines, &PyList_Type, &self.out, &PyList_Type, &self.heap, &self.order, &interval))

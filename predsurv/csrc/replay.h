@@ -76,6 +76,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
+    Module *module;
     PyObject *books, *states, *told; /* told: what each broker remembers of trades */
     PyObject *show;        /* borrowed while it runs */
     int best_before;       /* what is shown comes with the best prices before it */
@@ -137,7 +138,7 @@ uint64_t wants_trade(const Replay *self, const Instrument *instrument);
 int concerns_place(const Instrument *instrument, int side, int64_t price);
 
 /* replay_events.c: the event of a cursor's next rows, which are taken. NULL with an exception. */
-int events_prepare(void);
+int events_prepare(Module *module);
 PyObject *event_taken(Replay *self, Cursor *cursor);
 PyObject *trade_of(const Replay *self, const Rows *rows, const Row *row);
 PyObject *delta_of(const Replay *self, const Rows *rows, const Row *row);
@@ -155,7 +156,7 @@ enum { SHOWN = 1, SHOWN_LAST = 2 };
 int show_event(Replay *self, PyObject *event, int64_t ts, const int64_t before[2], uint64_t wanted, int observed);
 
 /* replay_trades.c */
-int told_check(PyObject *told);
+int told_check(const Module *module, PyObject *told);
 int trade_note(Replay *self, const Rows *rows, const Row *row);
 
 #endif

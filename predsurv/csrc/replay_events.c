@@ -4,30 +4,24 @@
 
 #include "slots.h"
 
-static PyTypeObject *delta_type, *snapshot_type, *trade_type, *state_type, *best_type;
-static PyObject *texts[2], *takers[2];
-static struct { Py_ssize_t price, size, ts; } state_at;
-
-int events_prepare(void)
+int events_prepare(Module *module)
 {
-    static int prepared;
-    static const struct { PyObject **place; const char *name; } words[] = {
-        {&texts[0], "bid"}, {&texts[1], "ask"}, {&takers[0], "buy"}, {&takers[1], "sell"}};
-    if (prepared)
+    if (module->instrument_state != NULL)
         return 0;
-    Py_XSETREF(delta_type, core_type("predsurv.core.events", "BookDelta"));
-    Py_XSETREF(snapshot_type, core_type("predsurv.core.events", "BookSnapshot"));
-    Py_XSETREF(trade_type, core_type("predsurv.core.events", "Trade"));
-    Py_XSETREF(state_type, core_type("predsurv.state.market_cache", "InstrumentState"));
-    Py_XSETREF(best_type, core_type("predsurv.engine.call_filter", "BestBefore"));
-    for (int i = 0; i < 4; i++)
-        Py_XSETREF(*words[i].place, PyUnicode_InternFromString(words[i].name));
-    if (delta_type == NULL || snapshot_type == NULL || trade_type == NULL || state_type == NULL || best_type == NULL
-        || PyErr_Occurred())
+    Py_XSETREF(module->buy, PyUnicode_InternFromString("buy"));
+    Py_XSETREF(module->sell, PyUnicode_InternFromString("sell"));
+    Py_XSETREF(module->trade, core_type("predsurv.core.events", "Trade"));
+    Py_XSETREF(module->best_before, core_type("predsurv.engine.call_filter", "BestBefore"));
+    PyTypeObject *state = core_type("predsurv.state.market_cache", "InstrumentState");
+    if (module->buy == NULL || module->sell == NULL || module->trade == NULL || module->best_before == NULL
+        || state == NULL || !(module->state_at.price = slot_of(state, "last_price"))
+        || !(module->state_at.size = slot_of(state, "last_size"))
+        || !(module->state_at.ts = slot_of(state, "last_trade_ts"))) {
+        Py_XDECREF(state);
         return -1;
-    prepared = (state_at.price = slot_of(state_type, "last_price")) && (state_at.size = slot_of(state_type, "last_size"))
-        && (state_at.ts = slot_of(state_type, "last_trade_ts"));
-    return prepared ? 0 : -1;
+    }
+    module->instrument_state = state; /* last: it says that all was found */
+    return 0;
 }
 
 static PyObject *maybe(int64_t value) { return value == ABSENT ? Py_NewRef(Py_None) : PyLong_FromLongLong(value); }
@@ -51,21 +45,21 @@ PyObject *delta_of(const Replay *self, const Rows *rows, const Row *row)
 {
     PyObject *values[] = {
         Py_NewRef(self->instruments[row_instrument(rows, row)].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
-        PyLong_FromLong(row->epoch), maybe(row->seq), Py_NewRef(texts[row->side == SIDE_ASK]),
+        PyLong_FromLong(row->epoch), maybe(row->seq), Py_NewRef(row->side == SIDE_ASK ? self->module->ask : self->module->bid),
         PyLong_FromLong(row->price), PyLong_FromLongLong(row->size),
     };
-    return made_of(delta_type, values, 8);
+    return made_of(self->module->delta, values, 8);
 }
 
 PyObject *trade_of(const Replay *self, const Rows *rows, const Row *row)
 {
-    PyObject *taker = row->side == SIDE_NONE ? Py_None : takers[row->side == SIDE_ASK];
+    PyObject *taker = row->side == SIDE_NONE ? Py_None : row->side == SIDE_ASK ? self->module->sell : self->module->buy;
     PyObject *values[] = {
         Py_NewRef(self->instruments[row_instrument(rows, row)].key), PyLong_FromLongLong(row->ts), maybe(row->ts_venue),
         PyLong_FromLong(row->price), PyLong_FromLongLong(row->size), Py_NewRef(taker),
         Py_NewRef(PyList_GET_ITEM(rows->trade_ids, row->seq)),
     };
-    return made_of(trade_type, values, 7);
+    return made_of(self->module->trade, values, 7);
 }
 
 /* The levels of one side among `count` rows. */
@@ -96,7 +90,7 @@ static PyObject *snapshot_taken(const Replay *self, Rows *rows, const Row *row)
         PyLong_FromLong(row->epoch), maybe(row->seq), side_of(rows, first, rows->at - first, 0),
         side_of(rows, first, rows->at - first, 1),
     };
-    return made_of(snapshot_type, values, 7);
+    return made_of(self->module->snapshot, values, 7);
 }
 
 PyObject *event_taken(Replay *self, Cursor *cursor)
@@ -122,14 +116,14 @@ static int put(PyObject *object, Py_ssize_t offset, int64_t value)
     return 0;
 }
 
-static int state_put(PyObject *state, const Row *row, int64_t price)
+static int state_put(const Module *module, PyObject *state, const Row *row, int64_t price)
 {
-    if (!Py_IS_TYPE(state, state_type)) {
+    if (!Py_IS_TYPE(state, module->instrument_state)) {
         PyErr_SetString(PyExc_TypeError, "a state of the cache is an InstrumentState");
         return -1;
     }
-    return put(state, state_at.price, price) < 0 || put(state, state_at.size, row->size) < 0
-        || put(state, state_at.ts, row->ts) < 0 ? -1 : 0;
+    return put(state, module->state_at.price, price) < 0 || put(state, module->state_at.size, row->size) < 0
+        || put(state, module->state_at.ts, row->ts) < 0 ? -1 : 0;
 }
 
 /* The state as the cache has it: 1, 0 when it has none, -1 with an exception. */
@@ -153,9 +147,9 @@ int state_follow(Replay *self, Instrument *instrument, const Row *row)
         found = find_state(self, mirror);
     if (found != 1)
         return found;
-    if (state_put(instrument->state, row, row->price) < 0)
+    if (state_put(self->module, instrument->state, row, row->price) < 0)
         return -1;
-    return mirror == NULL || state_put(mirror->state, row, MICROS - row->price) == 0 ? 1 : -1;
+    return mirror == NULL || state_put(self->module, mirror->state, row, MICROS - row->price) == 0 ? 1 : -1;
 }
 
 /* The best prices before an event: None where the book was not known, or where nobody asks. */
@@ -164,7 +158,7 @@ static PyObject *best_before(const Replay *self, const int64_t before[2])
     if (before == NULL || !self->best_before || before[0] == INT64_MAX)
         return Py_NewRef(Py_None);
     PyObject *values[] = {maybe(before[0]), maybe(before[1])};
-    return made_of(best_type, values, 2);
+    return made_of(self->module->best_before, values, 2);
 }
 
 int show_event(Replay *self, PyObject *event, int64_t ts, const int64_t before[2], uint64_t wanted, int observed)

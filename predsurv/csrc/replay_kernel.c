@@ -86,8 +86,9 @@ int find_book(Replay *self, Instrument *instrument)
     PyObject *found = PyDict_GetItemWithError(self->books, instrument->key);
     if (found == NULL)
         return PyErr_Occurred() ? -1 : 0;
-    if (!PyObject_TypeCheck(found, &book_type) || !PyObject_TypeCheck(((Book *)found)->bids, &ladder_type)
-        || !PyObject_TypeCheck(((Book *)found)->asks, &ladder_type)) {
+    if (!PyObject_TypeCheck(found, self->module->book)
+        || !PyObject_TypeCheck(((Book *)found)->bids, self->module->ladder)
+        || !PyObject_TypeCheck(((Book *)found)->asks, self->module->ladder)) {
         PyErr_SetString(PyExc_TypeError, "a book of the cache is not compiled");
         return -1;
     }

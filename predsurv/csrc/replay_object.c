@@ -130,7 +130,7 @@ static PyObject *replay_group(Replay *self, PyObject *args)
 
 static PyObject *replay_add_cursor(Replay *self, PyObject *given)
 {
-    int rows = Py_IS_TYPE(given, &rows_type);
+    int rows = Py_IS_TYPE(given, self->module->rows);
     if ((!rows && !PyList_Check(given)) || (rows && !rows_ready((Rows *)given))
         || self->cursor_count == CURSORS_MAX) {
         PyErr_SetString(PyExc_TypeError, "sorted rows or a list of events, and not too many of them");
@@ -293,13 +293,22 @@ static PyObject *replay_foreign(Replay *self, void *Py_UNUSED(ignored))
     return PyBool_FromLong(self->next != NULL && self->next->events != NULL);
 }
 
+static PyObject *replay_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
+{
+    Module *module = module_of(type);
+    PyObject *made = module == NULL ? NULL : PyType_GenericNew(type, args, keywords);
+    if (made != NULL)
+        ((Replay *)made)->module = module;
+    return made;
+}
+
 static int replay_init(Replay *self, PyObject *args, PyObject *Py_UNUSED(keywords))
 {
     PyObject *books, *states, *filters, *told, *direct = NULL;
     int best_before;
     if (!PyArg_ParseTuple(args, "O!O!O!O!p|O!", &PyDict_Type, &books, &PyDict_Type, &states, &PyTuple_Type, &filters,
                           &PyTuple_Type, &told, &best_before, &PyTuple_Type, &direct)
-        || told_check(told) < 0 || events_prepare() < 0)
+        || told_check(self->module, told) < 0 || events_prepare(self->module) < 0)
         return -1;
     if (PyTuple_GET_SIZE(filters) > STRATEGIES_MAX || self->books != NULL) {
         PyErr_SetString(PyExc_ValueError, "made once, for fewer strategies");
@@ -342,7 +351,7 @@ static void replay_dealloc(Replay *self)
     Py_CLEAR(self->states);
     Py_CLEAR(self->told);
     calls_clear(self);
-    Py_TYPE(self)->tp_free((PyObject *)self);
+    free_instance(self);
 }
 
 static PyMethodDef replay_methods[] = {
@@ -365,15 +374,19 @@ static PyGetSetDef replay_properties[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 
-PyTypeObject replay_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv._speedups.NativeReplay",
-    .tp_basicsize = sizeof(Replay),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_doc = "A replay of recorded rows; see trade/column_replay.py.",
-    .tp_new = PyType_GenericNew,
-    .tp_init = (initproc)replay_init,
-    .tp_dealloc = (destructor)replay_dealloc,
-    .tp_methods = replay_methods,
-    .tp_getset = replay_properties,
+static PyType_Slot replay_slots[] = {
+    {Py_tp_doc, "A replay of recorded rows; see trade/column_replay.py."},
+    {Py_tp_new, replay_new},
+    {Py_tp_init, replay_init},
+    {Py_tp_dealloc, replay_dealloc},
+    {Py_tp_methods, replay_methods},
+    {Py_tp_getset, replay_properties},
+    {0, NULL},
+};
+
+PyType_Spec replay_spec = {
+    .name = "predsurv._speedups.NativeReplay",
+    .basicsize = sizeof(Replay),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = replay_slots,
 };

@@ -5,10 +5,10 @@
 #include "told_trades.h"
 
 /* Check what `told` says of several brokers. */
-int told_check(PyObject *told)
+int told_check(const Module *module, PyObject *told)
 {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(told); i++)
-        if (!Py_IS_TYPE(PyTuple_GET_ITEM(told, i), &told_trades_type)) {
+        if (!Py_IS_TYPE(PyTuple_GET_ITEM(told, i), module->told_trades)) {
             PyErr_SetString(PyExc_TypeError, "told is NativeToldTrades of each broker");
             return -1;
         }

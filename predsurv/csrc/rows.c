@@ -193,7 +193,7 @@ static void rows_dealloc(Rows *self)
     PyMem_RawFree(self->order);
     PyMem_RawFree(self->numbers);
     Py_CLEAR(self->trade_ids);
-    Py_TYPE(self)->tp_free((PyObject *)self);
+    free_instance(self);
 }
 
 static PyMethodDef rows_methods[] = {
@@ -206,16 +206,18 @@ static PyMethodDef rows_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PySequenceMethods as_sequence = {.sq_length = (lenfunc)rows_length};
+static PyType_Slot rows_slots[] = {
+    {Py_tp_doc, "Rows of a data file; see store/read/rows.py."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_dealloc, rows_dealloc},
+    {Py_tp_methods, rows_methods},
+    {Py_sq_length, rows_length},
+    {0, NULL},
+};
 
-PyTypeObject rows_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv._speedups.NativeRows",
-    .tp_basicsize = sizeof(Rows),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_doc = "Rows of a data file; see store/read/rows.py.",
-    .tp_new = PyType_GenericNew,
-    .tp_dealloc = (destructor)rows_dealloc,
-    .tp_methods = rows_methods,
-    .tp_as_sequence = &as_sequence,
+PyType_Spec rows_spec = {
+    .name = "predsurv._speedups.NativeRows",
+    .basicsize = sizeof(Rows),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = rows_slots,
 };

@@ -43,6 +43,9 @@ static inline Py_ssize_t slot_of(PyTypeObject *type, const char *name)
     return offset;
 }
 
+/* Find out where the field `name` lies and note it in `where`, a struct with a member of its name. 0 with an exception. */
+#define AT(where, type, name) ((where).name = slot_of(type, #name))
+
 /* The value of a field, borrowed; a struct that was made has all of them. */
 static inline PyObject *slot(PyObject *object, Py_ssize_t offset)
 {

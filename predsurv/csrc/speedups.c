@@ -1,7 +1,6 @@
 /* predsurv._speedups: the compiled twins of the hottest Python, in one module. */
 
 #include "edition.h"
-#include "level_changes.h"
 #include "parts.h"
 
 /* Return whether predsurv.core.native states this edition; 0 with ImportError when not. Called before anything else. */
@@ -18,35 +17,97 @@ static int edition_matches(void)
     return 0;
 }
 
-static int add_parts(PyObject *module)
+/* Find the types of predsurv.core and where their fields lie; -1 with an exception. */
+static int core_prepare(Module *self)
 {
-    return PyModule_AddFunctions(module, recording_functions) < 0
-        || PyModule_AddFunctions(module, recording_changes_functions) < 0 || PyModule_AddFunctions(module, columns_functions) < 0
-        || PyModule_AddFunctions(module, polymarket_functions) < 0
-        || PyModule_AddFunctions(module, mine_functions) < 0 || PyModule_AddFunctions(module, net_functions) < 0
-        || PyModule_AddObjectRef(module, "NativeLadder", (PyObject *)&ladder_type) < 0
-        || PyModule_AddObjectRef(module, "NativeBookCore", (PyObject *)&book_type) < 0
-        || PyModule_AddObjectRef(module, "NativeLevelChanges", (PyObject *)&level_changes_type) < 0
-        || PyModule_AddObjectRef(module, "NativeDeltaReader", (PyObject *)&kalshi_reader_type) < 0
-        || PyModule_AddObjectRef(module, "NativeRows", (PyObject *)&rows_type) < 0
-        || PyModule_AddObjectRef(module, "NativeToldTrades", (PyObject *)&told_trades_type) < 0
-        || PyModule_AddObjectRef(module, "NativeReplay", (PyObject *)&replay_type) < 0
-        || PyModule_AddObjectRef(module, "NativeChangeReader", (PyObject *)&polymarket_reader_type) < 0 ? -1 : 0;
+    self->delta = core_type("predsurv.core.events", "BookDelta");
+    self->snapshot = core_type("predsurv.core.events", "BookSnapshot");
+    self->top = core_type("predsurv.core.records", "BookTop");
+    self->bid = PyUnicode_InternFromString("bid");
+    self->ask = PyUnicode_InternFromString("ask");
+    self->ts_recv = PyUnicode_InternFromString("ts_recv");
+    self->start = PyUnicode_InternFromString("start");
+    if (self->delta == NULL || self->snapshot == NULL || self->top == NULL || self->bid == NULL || self->ask == NULL
+        || self->ts_recv == NULL || self->start == NULL)
+        return -1;
+    int found = AT(self->delta_at, self->delta, key) && AT(self->delta_at, self->delta, ts_recv)
+        && AT(self->delta_at, self->delta, ts_venue) && AT(self->delta_at, self->delta, epoch)
+        && AT(self->delta_at, self->delta, seq) && AT(self->delta_at, self->delta, side)
+        && AT(self->delta_at, self->delta, price) && AT(self->delta_at, self->delta, size)
+        && AT(self->snapshot_at, self->snapshot, key) && AT(self->snapshot_at, self->snapshot, ts_recv)
+        && AT(self->snapshot_at, self->snapshot, ts_venue) && AT(self->snapshot_at, self->snapshot, epoch)
+        && AT(self->snapshot_at, self->snapshot, seq) && AT(self->snapshot_at, self->snapshot, bids)
+        && AT(self->snapshot_at, self->snapshot, asks) && AT(self->top_at, self->top, key)
+        && AT(self->top_at, self->top, ts_recv) && AT(self->top_at, self->top, ts_venue)
+        && AT(self->top_at, self->top, bids) && AT(self->top_at, self->top, asks)
+        && AT(self->top_at, self->top, trusted);
+    return found ? 0 : -1;
 }
 
-static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "predsurv._speedups", "Compiled twins; see predsurv.core.native.", -1, NULL,
-    NULL, NULL, NULL, NULL,
+/* Make the types of this module and add them to it; -1 with an exception. */
+static int add_types(PyObject *module)
+{
+    Module *self = PyModule_GetState(module);
+    const struct { PyTypeObject **place; PyType_Spec *spec; } types[] = {
+        {&self->ladder, &ladder_spec}, {&self->book, &book_spec}, {&self->level_changes, &level_changes_spec},
+        {&self->kalshi_reader, &kalshi_reader_spec}, {&self->polymarket_reader, &polymarket_reader_spec},
+        {&self->rows, &rows_spec}, {&self->told_trades, &told_trades_spec}, {&self->replay, &replay_spec},
+    };
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        *types[i].place = (PyTypeObject *)PyType_FromModuleAndSpec(module, types[i].spec, NULL);
+        if (*types[i].place == NULL || PyModule_AddType(module, *types[i].place) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int execute(PyObject *module)
+{
+    PyMethodDef *const functions[] = {recording_functions, recording_changes_functions, columns_functions,
+                                      polymarket_functions, mine_functions, net_functions};
+    if (!edition_matches() || core_prepare(PyModule_GetState(module)) < 0 || add_types(module) < 0)
+        return -1;
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        if (PyModule_AddFunctions(module, functions[i]) < 0)
+            return -1;
+    return 0;
+}
+
+static int traverse(PyObject *module, visitproc visit, void *arg)
+{
+    Module *self = PyModule_GetState(module);
+    for (PyObject **each = (PyObject **)self; each < self->tokens; each++) /* texts and numbers are in no cycle */
+        Py_VISIT(*each);
+    return 0;
+}
+
+static int clear(PyObject *module)
+{
+    Module *self = PyModule_GetState(module);
+    for (PyObject **each = (PyObject **)self; each < self->prices + PRICES; each++)
+        Py_CLEAR(*each);
+    return 0;
+}
+
+static void release(void *module) { clear(module); }
+
+static PyModuleDef_Slot slots[] = {
+    {Py_mod_exec, execute},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+    {0, NULL},
 };
 
-PyMODINIT_FUNC PyInit__speedups(void)
-{
-    if (!edition_matches() || state_prepare() < 0 || level_changes_prepare() < 0 || columns_prepare() < 0
-        || polymarket_prepare() < 0 || PyType_Ready(&kalshi_reader_type) < 0 || PyType_Ready(&rows_type) < 0 || PyType_Ready(&told_trades_type) < 0
-        || PyType_Ready(&replay_type) < 0)
-        return NULL;
-    PyObject *module = PyModule_Create(&definition);
-    if (module != NULL && add_parts(module) < 0)
-        Py_CLEAR(module);
-    return module;
-}
+struct PyModuleDef speedups_definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "predsurv._speedups",
+    .m_doc = "Compiled twins; see predsurv.core.native.",
+    .m_size = sizeof(Module),
+    .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
+    .m_free = release,
+};
+
+PyMODINIT_FUNC PyInit__speedups(void) { return PyModuleDef_Init(&speedups_definition); }

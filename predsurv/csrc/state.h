@@ -22,6 +22,7 @@ typedef struct {
 /* A book. The stamps of its last event are objects, or numbers while `plain`; INT64_MIN is None there. */
 typedef struct {
     PyObject_HEAD
+    Module *module;
     PyObject *key, *bids, *asks, *stamps[4];
     int64_t numbers[4];
     char trusted, plain;

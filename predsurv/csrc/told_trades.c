@@ -232,7 +232,7 @@ static void told_dealloc(ToldTrades *self)
         table_clear(&self->ids[i]);
         table_clear(&self->identities[i]);
     }
-    Py_TYPE(self)->tp_free((PyObject *)self);
+    free_instance(self);
 }
 
 static PyMethodDef told_methods[] = {
@@ -241,14 +241,18 @@ static PyMethodDef told_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-PyTypeObject told_trades_type = {
-    PyVarObject_HEAD_INIT(NULL, 0)
-    .tp_name = "predsurv._speedups.NativeToldTrades",
-    .tp_basicsize = sizeof(ToldTrades),
-    .tp_flags = Py_TPFLAGS_DEFAULT,
-    .tp_doc = "What is remembered of public trades; see engine/fills/told_trades.py.",
-    .tp_new = PyType_GenericNew,
-    .tp_init = (initproc)told_init,
-    .tp_dealloc = (destructor)told_dealloc,
-    .tp_methods = told_methods,
+static PyType_Slot told_trades_slots[] = {
+    {Py_tp_doc, "What is remembered of public trades; see engine/fills/told_trades.py."},
+    {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, told_init},
+    {Py_tp_dealloc, told_dealloc},
+    {Py_tp_methods, told_methods},
+    {0, NULL},
+};
+
+PyType_Spec told_trades_spec = {
+    .name = "predsurv._speedups.NativeToldTrades",
+    .basicsize = sizeof(ToldTrades),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = told_trades_slots,
 };

@@ -3,9 +3,7 @@
 #ifndef PREDSURV_TOLD_TRADES_H
 #define PREDSURV_TOLD_TRADES_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdint.h>
+#include "module.h"
 
 typedef struct ToldTrades ToldTrades;
 

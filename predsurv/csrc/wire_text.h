@@ -6,11 +6,7 @@
 #ifndef PREDSURV_WIRE_TEXT_H
 #define PREDSURV_WIRE_TEXT_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "module.h"
 
 #define MICROS 1000000LL
 #define DIGITS_MAX 12    /* before the point of a size */
@@ -26,10 +22,10 @@ typedef struct { const char *at; Py_ssize_t size; } Text;
 #define ONCE(bit, refused) do { if (seen & (bit)) return refused; seen |= (bit); } while (0)
 
 /* A price as an int, a new reference; the same object for the same price on the venue's usual grid. */
-PyObject *price_of(int64_t value);
+PyObject *price_of(Module *module, int64_t value);
 
 /* The text of an id as a new reference, the same object as last time where it is still remembered. */
-PyObject *remembered_text(Text text);
+PyObject *remembered_text(Module *module, Text text);
 
 /* A whole book: (token, bids, asks, ms) with levels best first, or None when it is not in its present form. */
 PyObject *read_book(PyObject *module, PyObject *frame);
