@@ -65,3 +65,40 @@ def test_the_environment_turns_every_twin_off() -> None:
 
 def test_without_the_module_python_does_the_work() -> None:
     run("import sys\nsys.modules['predsurv._speedups'] = None" + _WHICH, PREDSURV_PURE_PYTHON="")
+
+
+_INTERPRETERS = """
+import importlib
+name = "_interpreters" if sys.version_info >= (3, 13) else "_xxsubinterpreters"
+interpreters = importlib.import_module(name)
+work = '''
+from predsurv.core.events import BookDelta
+from predsurv.core.ids import InstrumentKey
+from predsurv.core.level_changes import LevelChanges
+from predsurv.core.native import speedups
+ladder = speedups.NativeLadder(descending=True)
+ladder.set(400_000, 5)
+delta = BookDelta(InstrumentKey("v", "m", "i"), 1, None, 1, None, "bid", 400_000, 5)
+assert ladder.best() == (400_000, 5) and list(LevelChanges([delta])) == [delta]
+told = id(speedups.NativeLadder), id(speedups)
+'''
+run = lambda number: interpreters.run_string(number, work + "import os; os.write(%d, repr(told).encode())" % into)
+out, into = os.pipe()
+both = [interpreters.create(), interpreters.create()]
+seen = []
+for number in both:
+    run(number)
+    seen.append(eval(os.read(out, 99)))
+interpreters.destroy(both[0])
+run(both[1])  # that one is gone and took nothing along
+assert eval(os.read(out, 99)) == seen[1]
+exec(work)
+assert len({*seen, told}) == 3, (seen, told)
+interpreters.destroy(both[1])
+exec(work)
+"""
+
+
+@pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
+def test_each_interpreter_of_a_process_has_a_module_of_its_own() -> None:
+    run("import os, sys\n" + _INTERPRETERS)
