@@ -22,7 +22,9 @@ class Outbox:
     Once anything has failed nothing is submitted any more, and every call raises why.
     """
 
-    def __init__(self, journal: JournalWriter, submit: Callable[[Approved], Awaitable[None]], clock: Clock) -> None:
+    def __init__(
+        self, journal: JournalWriter, submit: Callable[[Sequence[Approved]], Awaitable[None]], clock: Clock
+    ) -> None:
         self._journal, self._submit, self._clock = journal, submit, clock
         self._waiting: list[Approved] = []
         self._wanted = False
@@ -53,8 +55,8 @@ class Outbox:
             self._wanted = False
             commands, self._waiting = self._waiting, []
             await self._sync()
-            for each in commands:
-                await self._submit(each)
+            if commands:
+                await self._submit(commands)
 
     async def _sync(self) -> None:
         began = self._clock.monotonic()

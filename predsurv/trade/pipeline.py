@@ -132,6 +132,15 @@ class PreparingBroker(Protocol):
         ...
 
 
+@runtime_checkable
+class BatchingBroker(Protocol):
+    """A broker that can send several commands in one request."""
+
+    async def submit_together(self, commands: Sequence[Approved]) -> None:
+        """Do what ``submit`` does, for commands of which none has to wait for another."""
+        ...
+
+
 class RunObserver(Protocol):
     """Receives what happens in a run; cannot change it."""
 
@@ -187,7 +196,7 @@ class EventPipeline:
         self._preparing = {name: each for name, each in self._brokers.items() if isinstance(each, PreparingBroker)}
         executing = (name for name, each in self._brokers.items() if not isinstance(each, SimulatedBroker))
         self._executing = frozenset(executing if components.realtime else ())
-        self._outbox = Outbox(components.journal, self._submit, components.clock)
+        self._outbox = Outbox(components.journal, self._submit_all, components.clock)
 
     async def take(self, given: RunInput) -> None:
         """Keep an input and process it: everything that is not decided here itself comes through this."""
@@ -300,6 +309,16 @@ class EventPipeline:
 
     async def _submit(self, approved: Approved) -> None:
         await self._brokers[approved.command.key.venue].submit(approved)
+
+    async def _submit_all(self, commands: Sequence[Approved]) -> None:
+        """Submit what may leave at the same time, what is of one venue together."""
+        for venue in dict.fromkeys(each.command.key.venue for each in commands):
+            broker, own = self._brokers[venue], [each for each in commands if each.command.key.venue == venue]
+            if isinstance(broker, BatchingBroker):
+                await broker.submit_together(own)
+            else:
+                for each in own:
+                    await broker.submit(each)
 
     def _prepare(self, approved: Approved) -> None:
         """Let a broker that can say now by which id its venue will know an order say so, before anything leaves."""

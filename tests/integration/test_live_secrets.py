@@ -52,7 +52,7 @@ FAILING: Final = (
     "predsurv.trade.journal.OrderJournal.flush",
     "predsurv.trade.live.reconciler.Reconciler.compare",
     "predsurv.trade.runs.keeper.RunKeeper.finish",
-    "predsurv.venues.execution.live_broker.LiveBroker.beat",
+    "predsurv.venues.execution.holds.LifeSign.beat",
 )
 FAILING_AT: Final = {
     "polymarket": (

@@ -224,8 +224,7 @@ async def test_a_market_of_version_v2_takes_what_is_signed_for_the_exchange_v3_a
 async def test_a_batch_is_answered_order_by_order(simulator: PolymarketSimulator, trader: PolymarketTrader) -> None:
     row = quoted(simulator)
     orders = [trader.sign(row, price=20_000, size=size) for size in (10_000_000, 1_000_000, 20_000_000)]
-    request = place_orders(orders, trader.signer, trader.api_key.owner)
-    assert isinstance(request, VenueRequest)
+    request = place_orders([place_order(each, trader.signer, trader.api_key.owner) for each in orders])
     rows = (await trader.send(request)).json()
     assert [bool(row["orderID"]) for row in rows] == [True, False, True]
     assert "lower than the minimum" in rows[1]["errorMsg"]

@@ -109,15 +109,15 @@ class BrokerUnderTest:
 
     async def _beat(self) -> None:
         while True:
-            self.broker.beat()
+            self.broker.pulse.beat()
             await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
 async def live_broker(folder: Path, fake: Fake, patch: pytest.MonkeyPatch) -> AsyncIterator[BrokerUnderTest]:
     """A broker that is logged in at ``fake``, without the private channel; it asks often, and does not wait long."""
-    patch.setattr("predsurv.venues.execution.order_requests.ASK_AGAIN", 50_000_000)
-    for module in ("order_following", "order_requests"):
+    patch.setattr("predsurv.venues.execution.order_questions.ASK_AGAIN", 50_000_000)
+    for module in ("order_following", "order_questions"):
         patch.setattr(f"predsurv.venues.execution.{module}.ABSENT_AFTER", 500_000_000)
     await fake.server.start()
     for name, value in secrets_of(fake).items():

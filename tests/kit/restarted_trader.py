@@ -163,7 +163,7 @@ class RestartedTrader:
 
     async def submit(self, approved: Approved) -> None:
         """Send an order, up to its answer."""
-        self.broker.beat()
+        self.broker.pulse.beat()
         await self.broker.submit(approved)
         await self.turns()
 

@@ -11,7 +11,8 @@ from predsurv.ports import Clock
 from predsurv.trade.live.differences import unsettled
 from predsurv.trade.live.key_expiry import KeyExpiry
 from predsurv.trade.live.reconciler import Reconciler
-from predsurv.venues.execution.live_broker import STOOD_STILL, LiveBroker
+from predsurv.venues.execution.holds import STOOD_STILL
+from predsurv.venues.execution.live_broker import LiveBroker
 from predsurv.venues.execution.user_channel import PrivateChannel
 
 COMPARE_EVERY: Final = 60_000_000_000
@@ -169,7 +170,7 @@ class LiveAccount:
             if self._broker.following.is_foreign and not self._wanted.is_set():
                 self._broker.following.is_foreign = False
                 self._wanted.set()
-            self._broker.beat()
+            self._broker.pulse.beat()
             last = now
             await self._clock.sleep(PULSE)
 

@@ -3,7 +3,7 @@
 Every request of these is sent at most once; who calls decides what may be asked again.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from predsurv.core.num import Money
 from predsurv.core.orders import Approved, Order, PlaceOrder
 from predsurv.ports import RequestLevel
 from predsurv.venues.account_reports import AccountReport, OrderReport, PositionReport, TradeReport
-from predsurv.venues.answers import Verdict
+from predsurv.venues.answers import Operation, Verdict
 from predsurv.venues.requests import OrderRefusal, VenueRequest
 
 OwnReport = TypeVar("OwnReport", OrderReport, TradeReport)
@@ -28,6 +28,24 @@ class PreparedOrder(NamedTuple):
     request: VenueRequest
     order_id: OrderId | None = None
     expires: int | None = None
+
+
+class Batching(NamedTuple):
+    """How many orders go in one request: ``most``, and of all that are to be sent ``room`` without waiting for a limit.
+
+    A request waits until the limit has room for all of it, so a batch larger than that would hold its first orders up.
+    """
+
+    most: int
+    room: int
+
+    def parts(self, count: int) -> Iterator[range]:
+        """Yield which of ``count`` orders go together, in their order; one by one where there is no room left."""
+        start = 0
+        while start < count:
+            end = min(count, start + max(1, min(self.most, self.room - start)))
+            yield range(start, end)
+            start = end
 
 
 class FoundOrder(NamedTuple):
@@ -72,6 +90,18 @@ class ExecutionGateway(Protocol):
 
     async def cancel(self, order: Order) -> Verdict:
         """Ask to cancel what rests of an order whose id is known; raises as ``place``."""
+        ...
+
+    def batching(self, operation: Operation) -> Batching:
+        """Return how orders, or cancels, that are to be sent now are put together."""
+        ...
+
+    async def place_together(self, orders: Sequence[PreparedOrder]) -> Sequence[Verdict]:
+        """Send several in one request, once; return what became of each, in their order; raises as ``place``."""
+        ...
+
+    async def cancel_together(self, orders: Sequence[Order]) -> Sequence[Verdict]:
+        """Ask to cancel several in one request; as ``cancel`` and ``place_together``."""
         ...
 
     async def find(self, order: Order) -> FoundOrder:

@@ -10,7 +10,29 @@ from predsurv.ports import Clock
 HoldKind = Literal["account", "channel", "heartbeat", "phase", "clock"]
 """What was not compared, does not tell, is not renewed, takes no orders, or is wrong."""
 
+STOOD_STILL: Final = 4_000_000_000
+"""A process that did nothing for this long (ns) was stopped, and so were its signs of life."""
+
 _FOREVER: Final = 1 << 62
+
+
+class LifeSign:
+    """Whether this process runs: it stood still where nobody has said for a while that it does."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._beaten = clock.monotonic()
+
+    def beat(self) -> None:
+        """Take note that this process runs."""
+        self._beaten = self._clock.monotonic()
+
+    @property
+    def reason(self) -> str:
+        """Why nothing may be placed, "" where it runs."""
+        if self._clock.monotonic() - self._beaten > STOOD_STILL:
+            return "this process stood still; the account has to be compared first"
+        return ""
 
 
 class Holds:

@@ -1,7 +1,7 @@
 """The broker that really sends: ``ports.Broker`` of one account, over the gateway of its venue."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -14,14 +14,11 @@ from predsurv.core.text import sanitise
 from predsurv.ports import Clock
 from predsurv.venues.account_reports import AccountReport
 from predsurv.venues.execution.gateway import PreparedOrder, VenueAccount
-from predsurv.venues.execution.holds import Holds
+from predsurv.venues.execution.holds import Holds, LifeSign
 from predsurv.venues.execution.order_following import MarketOf, OrderFollowing
-from predsurv.venues.execution.order_requests import OrderRequests
+from predsurv.venues.execution.order_requests import OrderRequests, OrderToSend
 from predsurv.venues.execution.tracked_orders import TrackedOrder
 from predsurv.venues.requests import OrderRefusal
-
-STOOD_STILL: Final = 4_000_000_000
-"""A process that did nothing for this long (ns) was stopped, and so were its signs of life."""
 
 _UNKNOWN_MARKET: Final = OrderRefusal("not_ours", "its market is not known")
 
@@ -29,8 +26,8 @@ _UNKNOWN_MARKET: Final = OrderRefusal("not_ours", "its market is not known")
 class LiveBroker:
     """Places and cancels; ``market_of`` gives the terms that an order is made by.
 
-    ``following`` knows the orders, ``holds`` the reasons for which nothing may be placed now. ``on_halt`` hears why
-    nothing that is sent will be accepted any more.
+    ``following`` knows the orders, ``holds`` the reasons for which nothing may be placed now, ``pulse`` whether this
+    process runs. ``on_halt`` hears why nothing that is sent will be accepted any more.
     """
 
     def __init__(
@@ -41,7 +38,7 @@ class LiveBroker:
         self.holds = Holds(account.gateway.venue, clock, self.tell)
         self.requests = OrderRequests(account.gateway, self.following, self.holds, clock, on_halt)
         self._market_of, self._clock = market_of, clock
-        self._beaten = clock.monotonic()
+        self.pulse = LifeSign(clock)
         self._prepared: dict[ClientOrderId, PreparedOrder | OrderRefusal] = {}
         self._events: asyncio.Queue[AccountNews | None] = asyncio.Queue()
 
@@ -57,24 +54,34 @@ class LiveBroker:
 
     async def submit(self, command: Approved) -> None:
         """Send a command, without waiting for the answer; raises BrokenInvariant for an order sent before."""
-        order = command.command
-        if isinstance(order, CancelOrder):
-            self.requests.cancel(order, self.tell)
-            return
+        await self.submit_together((command,))
+
+    async def submit_together(self, commands: Sequence[Approved]) -> None:
+        """Send commands that may leave now, together where the venue takes that; as ``submit``."""
+        cancels = [each.command for each in commands if isinstance(each.command, CancelOrder)]
+        orders = [self._begin(each, each.command) for each in commands if isinstance(each.command, PlaceOrder)]
+        self.requests.cancel(cancels, self.tell)
+        self.requests.place([each for each in orders if each is not None])
+
+    def _begin(self, command: Approved, order: PlaceOrder) -> OrderToSend | None:
+        """Follow an order from now on; return what to send, None where that is refused."""
         name = order.client_order_id
         if self.following.orders.get(name) is not None:
             raise BrokenInvariant(f"order {sanitise(name, 64)} was submitted twice")
         if name not in self._prepared:
             self.prepare(command)
         ready = self._prepared.pop(name)
-        refusal = self._refusal(ready)
+        # What holds by now may not have held when it was decided.
+        refusal = self.pulse.reason or self.holds.reason
+        if isinstance(ready, OrderRefusal):
+            refusal = f"{ready.reason}: {ready.detail}"
         if refusal or isinstance(ready, OrderRefusal):
             self.tell(OrderRejected(order.key, self._clock.now(), name, f"not sent: {refusal}"))
-            return
+            return None
         placed = replace(order_of(order, "pending", submitted=command.ts), order_id=ready.order_id)
         tracked = TrackedOrder(placed, self._clock.monotonic(), expires=ready.expires)
         self.following.orders.add(tracked)
-        self.requests.place(tracked, ready)
+        return OrderToSend(tracked, ready)
 
     async def events(self) -> AsyncIterator[AccountNews]:
         """Yield what happens to orders, and why nothing may be placed, until closed."""
@@ -97,18 +104,6 @@ class LiveBroker:
         """Return when everything that was told so far was taken in by whoever reads ``events``."""
         await self._events.join()
 
-    def beat(self) -> None:
-        """Take note that this process runs: nothing is placed when it stood still since the last time."""
-        self._beaten = self._clock.monotonic()
-
-    def _refusal(self, ready: PreparedOrder | OrderRefusal) -> str:
-        """Return why an order is not sent, "" when it is: what holds by now may not have held when it was decided."""
-        if isinstance(ready, OrderRefusal):
-            return f"{ready.reason}: {ready.detail}"
-        if self._clock.monotonic() - self._beaten > STOOD_STILL:
-            return "this process stood still; the account has to be compared first"
-        return self.holds.reason
-
     def absorb(self, report: AccountReport) -> None:
         """Take in what the private channel tells; where the venue stopped our orders by itself, halt."""
         stopped = self.account.stopped_by(report)
@@ -123,4 +118,4 @@ class LiveBroker:
     def _on_named(self, tracked: TrackedOrder) -> None:
         if tracked.cancel_wanted:
             tracked.cancel_wanted = False
-            self.requests.cancel(CancelOrder(tracked.order.client_order_id, tracked.order.key), self.tell)
+            self.requests.cancel([CancelOrder(tracked.order.client_order_id, tracked.order.key)], self.tell)

@@ -1,36 +1,36 @@
-"""Sends what places, cancels and asks for orders, each request in a task of its own and no order twice.
+"""Sends what places and cancels orders, each request in a task of its own and no order twice.
 
 Nothing here trades on a guess: an answer that does not say what became of an order leaves it unknown, and it is asked
 for until the venue says.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from predsurv.core.errors import AmbiguousError, PredsurvError, TransientError
 from predsurv.core.events import AccountEvent, CancelRejected
-from predsurv.core.ids import ClientOrderId, OrderId
+from predsurv.core.ids import OrderId
 from predsurv.core.orders import CancelOrder
 from predsurv.ports import Clock
 from predsurv.venues.answers import Verdict, lost
 from predsurv.venues.execution.gateway import ExecutionGateway, PreparedOrder
 from predsurv.venues.execution.holds import Holds
-from predsurv.venues.execution.order_following import ABSENT_AFTER, OrderFollowing
+from predsurv.venues.execution.order_following import OrderFollowing
+from predsurv.venues.execution.order_questions import OrderQuestions
 from predsurv.venues.execution.tracked_orders import TrackedOrder
 
-ASK_EVERY: Final = 100_000_000
-"""How often (ns) it is looked for orders that the venue has to be asked for now."""
-ASK_AGAIN: Final = 200_000_000
-"""How long (ns) until it is asked again for one that it did not know; longer the longer that lasts."""
-ASK_AGAIN_MAX: Final = 1_000_000_000
-ASKED_AT_ONCE: Final = 8
-"""Orders that a venue is asked for at the same time: what is sent meanwhile needs connections, too."""
 PHASE_HOLD: Final = 5_000_000_000
 """How long (ns) nothing is placed after a venue said that it takes no orders, where it did not say how long."""
 
-_LOG = logging.getLogger(__name__)
+Tell = Callable[[AccountEvent], None]
+
+
+class OrderToSend(NamedTuple):
+    """An order that is followed, and its request."""
+
+    tracked: TrackedOrder
+    ready: PreparedOrder
 
 
 class OrderRequests:
@@ -47,72 +47,63 @@ class OrderRequests:
         self._gateway, self._following, self._holds = gateway, following, holds
         self._clock, self._on_halt = clock, on_halt
         self._tasks: set[asyncio.Task[None]] = set()
-        self._asking: dict[ClientOrderId, asyncio.Task[None]] = {}
-        self._places_to_ask = asyncio.Semaphore(ASKED_AT_ONCE)
+        self._questions = OrderQuestions(gateway, following, clock)
 
-    def place(self, tracked: TrackedOrder, ready: PreparedOrder) -> None:
-        """Send an order, without waiting for the answer."""
-        _ = self._start(self._place(tracked, ready))
+    def place(self, orders: Sequence[OrderToSend]) -> None:
+        """Send orders, together where the venue takes that, without waiting for the answers."""
+        for part in self._gateway.batching("place").parts(len(orders)):
+            self._start(self._place([orders[number] for number in part]))
 
-    def cancel(self, command: CancelOrder, tell: Callable[[AccountEvent], None]) -> None:
-        """Cancel an order as soon as the venue's id of it is known, without waiting; ``tell`` hears a refusal."""
-        _ = self._start(self._cancel(command, tell))
+    def cancel(self, commands: Sequence[CancelOrder], tell: Tell) -> None:
+        """Cancel orders as soon as the venue's ids of them are known, without waiting; ``tell`` hears a refusal."""
+        named, others = list[TrackedOrder](), list[CancelOrder]()
+        for command in commands:
+            tracked = self._following.orders.get(command.client_order_id)
+            if tracked is None or tracked.is_over or not tracked.placed.is_set() or tracked.order.order_id is None:
+                others.append(command)
+            else:
+                named.append(tracked)
+        for part in self._gateway.batching("cancel").parts(len(named)):
+            self._start(self._cancel([named[number] for number in part], tell))
+        for command in others:
+            self._start(self._cancel_once_named(command, tell))
 
-    async def ask(self, names: Sequence[ClientOrderId] | None = None) -> None:
-        """Ask for orders, by default all whose state has to be known, once; wait for those asked for already."""
-        asking = [self._asking_for(name) for name in (tuple(self._following.orders.asked) if names is None else names)]
-        if asking:
-            await asyncio.wait(asking)
-        for task in asking:
-            if not task.cancelled():
-                task.result()
+    async def ask(self) -> None:
+        """Ask for all orders whose state has to be known, once; wait for those asked for already."""
+        await self._questions.ask()
 
     async def run(self) -> None:
-        """Ask again and again, for as long as it is not cancelled; a slow answer about one keeps no other waiting."""
-        async with asyncio.TaskGroup() as rounds:
-            while True:
-                await self._clock.sleep(ASK_EVERY)
-                due = [each for each in self._following.orders.due(self._clock.monotonic()) if each not in self._asking]
-                if due:
-                    rounds.create_task(self.ask(due))
-                self._holds.refresh()
+        """Ask again and again, for as long as it is not cancelled."""
+        await self._questions.run(self._holds.refresh)
 
     async def aclose(self) -> None:
         """Stop waiting for answers; safe to call twice."""
+        await self._questions.aclose()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _asking_for(self, name: ClientOrderId) -> asyncio.Task[None]:
-        """Return what asks for an order now, the same for everybody who wants to know."""
-
-        async def ask() -> None:
-            orders = self._following.orders
-            async with self._places_to_ask:
-                tracked = orders.get(name)
-                if tracked is None or tracked.is_over:
-                    orders.asked.pop(name, None)
-                elif tracked.placed.is_set():
-                    await self._find(tracked)
-
-        task = self._asking.get(name)
-        if task is None:
-            task = self._asking[name] = self._start(ask())
-            task.add_done_callback(lambda _: self._asking.pop(name, None))
-        return task
-
-    async def _place(self, tracked: TrackedOrder, ready: PreparedOrder) -> None:
-        following = self._following
+    async def _place(self, orders: Sequence[OrderToSend]) -> None:
+        """Send one order or a batch: whatever befalls the request befalls each order of it."""
         try:
-            verdict = await self._gateway.place(ready)
+            if len(orders) == 1:
+                verdicts: Sequence[Verdict] = [await self._gateway.place(orders[0].ready)]
+            else:
+                verdicts = await self._gateway.place_together([each.ready for each in orders])
         except AmbiguousError as error:
-            verdict = lost(str(error))
+            verdicts = [lost(str(error))] * len(orders)
         except TransientError as error:  # it cannot have arrived
-            verdict = Verdict("rejected", "go_on", f"not sent: {error}")
+            verdicts = [Verdict("rejected", "go_on", f"not sent: {error}")] * len(orders)
         except PredsurvError as error:
-            verdict = Verdict("rejected", "halt", f"not sent: {error}")
+            verdicts = [Verdict("rejected", "halt", f"not sent: {error}")] * len(orders)
         finally:
-            tracked.placed.set()
+            for each in orders:
+                each.tracked.placed.set()
+        for each, verdict in zip(orders, verdicts, strict=True):
+            self._on_placed(each.tracked, verdict)
+
+    def _on_placed(self, tracked: TrackedOrder, verdict: Verdict) -> None:
+        following = self._following
         self._react(verdict)
         if verdict.fate == "accepted":
             following.accept(tracked, OrderId(verdict.order_id))
@@ -125,7 +116,7 @@ class OrderRequests:
         else:
             following.refuse(tracked, verdict.reason)
 
-    async def _cancel(self, command: CancelOrder, tell: Callable[[AccountEvent], None]) -> None:
+    async def _cancel_once_named(self, command: CancelOrder, tell: Tell) -> None:
         name = command.client_order_id
         tracked = self._following.orders.get(name)
         if tracked is None:
@@ -138,35 +129,27 @@ class OrderRequests:
         if tracked.order.order_id is None:
             tracked.cancel_wanted = True  # as soon as the venue names it
             return
-        try:
-            verdict = await self._gateway.cancel(tracked.order)
-        except PredsurvError as error:
-            verdict = lost(str(error))
-        self._react(verdict)
-        self._following.orders.asked[name] = None  # whatever was answered: what it traded before has to be known
-        if verdict.fate == "accepted":
-            await self._find(tracked)
-        elif not tracked.is_over:
-            tell(CancelRejected(command.key, self._clock.now(), name, verdict.reason))
+        await self._cancel([tracked], tell)
 
-    async def _find(self, tracked: TrackedOrder) -> None:
-        name = tracked.order.client_order_id
-        asked = self._clock.monotonic()
+    async def _cancel(self, orders: Sequence[TrackedOrder], tell: Tell) -> None:
         try:
-            found = await self._gateway.find(tracked.order)
+            if len(orders) == 1:
+                verdicts: Sequence[Verdict] = [await self._gateway.cancel(orders[0].order)]
+            else:
+                verdicts = await self._gateway.cancel_together([each.order for each in orders])
         except PredsurvError as error:
-            tracked.ask_at = self._clock.monotonic() + ASK_AGAIN
-            _LOG.info("%s: order %s cannot be asked for: %s", self._gateway.venue, name, error)
-            return
-        tracked.ask_at = _next_ask(tracked.sent, self._clock.monotonic())
-        for trade in found.trades:
-            self._following.absorb(trade)
-        if found.report is None:
-            self._following.absent(tracked, asked)
-            return
-        self._following.absorb(found.report)
-        if found.report.state == "open" and not tracked.only_takes and tracked.told >= found.report.filled:
-            self._following.orders.asked.pop(name, None)
+            verdicts = [lost(str(error))] * len(orders)
+        accepted = list[TrackedOrder]()
+        for tracked, verdict in zip(orders, verdicts, strict=True):
+            order = tracked.order
+            self._react(verdict)
+            # Whatever was answered: what it traded before has to be known.
+            self._following.orders.asked[order.client_order_id] = None
+            if verdict.fate == "accepted":
+                accepted.append(tracked)
+            elif not tracked.is_over:
+                tell(CancelRejected(order.key, self._clock.now(), order.client_order_id, verdict.reason))
+        await asyncio.gather(*(self._questions.ask_anew(each) for each in accepted))
 
     def _react(self, verdict: Verdict) -> None:
         if verdict.reaction == "halt":
@@ -175,14 +158,7 @@ class OrderRequests:
             what = f"it is {verdict.phase.replace('_', ' ')}"
             self._holds.add("phase", what, verdict.wait_ns or PHASE_HOLD)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task
-
-
-def _next_ask(sent: int, now: int) -> int:
-    """Return when (ns, monotonic) to ask again: seldom after a while, and as soon as an order's absence is final."""
-    final, again = sent + ABSENT_AFTER, now + min(max((now - sent) // 2, ASK_AGAIN), ASK_AGAIN_MAX)
-    return final if now < final < again else again

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 
 import pytest
 
@@ -62,10 +63,12 @@ class Desk:
     def __init__(self, takes: int = AT_ONCE_MAX) -> None:
         clock = Stopwatch()
         self.journal, self.sent = SlowJournal(clock, takes), list[Approved]()
+        self.together = list[int]()
         self.outbox = Outbox(self.journal, self._submit, clock)
 
-    async def _submit(self, command: Approved) -> None:
-        self.sent.append(command)
+    async def _submit(self, commands: Sequence[Approved]) -> None:
+        self.sent += commands
+        self.together.append(len(commands))
 
 
 async def test_a_command_waits_for_a_sync_that_began_after_it_was_put_in() -> None:
@@ -78,6 +81,7 @@ async def test_a_command_waits_for_a_sync_that_began_after_it_was_put_in() -> No
     desk.journal.disk.set()
     await desk.outbox.drain()
     assert (desk.sent, desk.journal.syncs) == ([FIRST, SECOND, THIRD], 2), "the two later ones share one"
+    assert desk.together == [1, 2], "and may leave in one request"
 
 
 async def test_notes_and_answers_are_synced_without_a_command() -> None:

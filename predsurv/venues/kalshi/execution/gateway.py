@@ -5,7 +5,7 @@ open order behind.
 """
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -19,22 +19,25 @@ from predsurv.core.orders import RESTING, Approved, Order, PlaceOrder
 from predsurv.net.http import StatusError
 from predsurv.ports import Clock
 from predsurv.venues.account_reports import OrderReport
-from predsurv.venues.answers import Verdict
-from predsurv.venues.execution.gateway import FoundOrder, PreparedOrder
+from predsurv.venues.answers import Operation, Verdict
+from predsurv.venues.execution.gateway import Batching, FoundOrder, PreparedOrder
 from predsurv.venues.kalshi.account.decoder import one_order
 from predsurv.venues.kalshi.execution.account_reader import KalshiAccountReader, expected
 from predsurv.venues.kalshi.execution.exchange_limit import ExchangeLimit
-from predsurv.venues.kalshi.execution.session import KalshiSession
+from predsurv.venues.kalshi.execution.session import CANCEL_TOKENS, REQUEST_TOKENS, KalshiSession
 from predsurv.venues.kalshi.market_parser import VENUE
-from predsurv.venues.kalshi.orders.answers import judge_cancel, judge_change, judge_order
+from predsurv.venues.kalshi.orders.answers import judge_cancel, judge_cancels, judge_change, judge_order, judge_orders
 from predsurv.venues.kalshi.orders.requests import (
+    ORDERS_MAX,
     OrderOptions,
     RestingOrder,
     YesOrder,
     amend_order,
     cancel_order,
+    cancel_orders,
     order_body,
     place_order,
+    place_orders,
     yes_order,
 )
 from predsurv.venues.requests import OrderRefusal
@@ -108,6 +111,26 @@ class KalshiGateway:
         self._renewed.pop(order.client_order_id, None)
         reply = await self._session.send(cancel_order(RestingOrder(order_id, order.key.market_id)))
         return judge_cancel(reply.status, reply.body, order_id, self._session.wait_of(reply))
+
+    def batching(self, operation: Operation) -> Batching:
+        """Return how many go in one request: those that the account's write budget pays now."""
+        tokens = CANCEL_TOKENS if operation == "cancel" else REQUEST_TOKENS
+        return Batching(ORDERS_MAX, self._session.request_levels()["orders"].available // tokens)
+
+    async def place_together(self, orders: Sequence[PreparedOrder]) -> Sequence[Verdict]:
+        """Send up to ``ORDERS_MAX`` in one request, once."""
+        reply = await self._session.send(place_orders([each.request for each in orders]), len(orders))
+        names = [each.command.client_order_id for each in orders]
+        return judge_orders(reply.status, reply.body, names, self._session.wait_of(reply))
+
+    async def cancel_together(self, orders: Sequence[Order]) -> Sequence[Verdict]:
+        """Cancel what rests of up to ``ORDERS_MAX`` in one request, each by its ticker."""
+        for each in orders:
+            self._renewed.pop(each.client_order_id, None)
+        resting = [RestingOrder(each.order_id or OrderId(""), each.key.market_id) for each in orders]
+        reply = await self._session.send(cancel_orders(resting), len(orders))
+        ids = [each.order_id for each in resting]
+        return judge_cancels(reply.status, reply.body, ids, self._session.wait_of(reply))
 
     async def find(self, order: Order) -> FoundOrder:
         """Ask for an order by its id, or among those of its market by ours, and for its fills."""

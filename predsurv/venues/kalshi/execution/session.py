@@ -77,12 +77,12 @@ class KalshiSession:
             return None
         return None if stated is None else stated * _S
 
-    async def send(self, request: VenueRequest) -> HttpReply:
-        """Send once, and return the answer whatever its status; raises TransientError and AmbiguousError.
+    async def send(self, request: VenueRequest, orders: int = 1) -> HttpReply:
+        """Send what changes something, by default one order, once, and return the answer whatever its status.
 
-        Raises the former where it cannot have arrived.
+        Raises TransientError where it cannot have arrived, and AmbiguousError.
         """
-        await self._writes.acquire(CANCEL_TOKENS if request.method == "DELETE" else REQUEST_TOKENS)
+        await self._writes.acquire(orders * (CANCEL_TOKENS if request.method == "DELETE" else REQUEST_TOKENS))
         url = self._base + request.path
         reply = await self._http.exchange(
             request.method,

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from predsurv.core.errors import WireError
+from predsurv.core.errors import BrokenInvariant, WireError
 from predsurv.core.ids import ClientOrderId, OrderId, Side
 from predsurv.core.market import Market, on_grid
 from predsurv.core.num import MICROS, Price, Size, complement, format_micros
@@ -23,6 +23,8 @@ from predsurv.venues.requests import OrderRefusal, Query, VenueRequest
 
 ORDERS_PATH: Final = "/portfolio/events/orders"
 BATCH_PATH: Final = f"{ORDERS_PATH}/batched"
+ORDERS_MAX: Final = 20
+"""Most orders of one request here: how many the venue takes depends on the account's write budget."""
 
 COUNT_UNIT: Final = 10_000
 """Counts have two decimals (micros)."""
@@ -185,15 +187,13 @@ def place_order(order: PlaceableOrder) -> VenueRequest:
     return VenueRequest("POST", ORDERS_PATH, _encode(order.body))
 
 
-def place_orders(orders: Sequence[PlaceableOrder], *, orders_max: int) -> VenueRequest | OrderRefusal:
-    """Return the request that places several orders, answered one by one; each costs as much as one alone.
+def place_orders(requests: Sequence[VenueRequest]) -> VenueRequest:
+    """Return the request that places the orders of up to ``ORDERS_MAX`` requests, answered one by one.
 
-    ``orders_max``: how many the account's write budget pays at once; a request that costs more can never pass.
+    Each costs as much as it does alone. Raises BrokenInvariant for none, and for more.
     """
-    refusal = _wrong_count(len(orders), orders_max)
-    if refusal is not None:
-        return refusal
-    return VenueRequest("POST", BATCH_PATH, _encode({"orders": [each.body for each in orders]}))
+    _check_count(len(requests))
+    return VenueRequest("POST", BATCH_PATH, b'{"orders":[%b]}' % b",".join(each.body or b"" for each in requests))
 
 
 def cancel_order(order: RestingOrder) -> VenueRequest:
@@ -202,11 +202,9 @@ def cancel_order(order: RestingOrder) -> VenueRequest:
     return VenueRequest("DELETE", _path(order), query=query)
 
 
-def cancel_orders(orders: Sequence[RestingOrder], *, orders_max: int) -> VenueRequest | OrderRefusal:
-    """Return the request that cancels several orders, answered one by one; ``orders_max`` as for ``place_orders``."""
-    refusal = _wrong_count(len(orders), orders_max)
-    if refusal is not None:
-        return refusal
+def cancel_orders(orders: Sequence[RestingOrder]) -> VenueRequest:
+    """Return the request that cancels up to ``ORDERS_MAX`` orders, answered one by one; raises as ``place_orders``."""
+    _check_count(len(orders))
     rows = [routing_fields(each.routing) | {"order_id": each.order_id, "market_ticker": each.ticker} for each in orders]
     return VenueRequest("DELETE", BATCH_PATH, _encode({"orders": rows}))
 
@@ -284,10 +282,9 @@ def _wrong_level(order: YesOrder, market: Market) -> OrderRefusal | None:
     return None
 
 
-def _wrong_count(count: int, orders_max: int) -> OrderRefusal | None:
-    if 0 < count <= orders_max:
-        return None
-    return OrderRefusal("batch", f"{count} orders in a request; it holds 1 to {orders_max}")
+def _check_count(count: int) -> None:
+    if not 0 < count <= ORDERS_MAX:
+        raise BrokenInvariant(f"{count} orders in a request; it holds 1 to {ORDERS_MAX}")
 
 
 def _wrong_id(client_order_id: ClientOrderId) -> OrderRefusal | None:

@@ -1,6 +1,6 @@
 """``execution.gateway`` for Polymarket: places, cancels, finds and keeps alive the orders of one account."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -15,14 +15,21 @@ from predsurv.net.http import HttpReply, StatusError
 from predsurv.net.http_errors import summary
 from predsurv.ports import Clock
 from predsurv.venues.account_reports import OrderReport
-from predsurv.venues.answers import Verdict
-from predsurv.venues.execution.gateway import FoundOrder, PreparedOrder
+from predsurv.venues.answers import Operation, Verdict
+from predsurv.venues.execution.gateway import Batching, FoundOrder, PreparedOrder
 from predsurv.venues.polymarket.execution.account_reader import ClobAccountReader
 from predsurv.venues.polymarket.execution.login import PolymarketIdentity
 from predsurv.venues.polymarket.execution.session import ClobSession
 from predsurv.venues.polymarket.market_parser import VENUE
-from predsurv.venues.polymarket.orders.answers import judge_cancels, judge_order
-from predsurv.venues.polymarket.orders.requests import cancel_order, place_order
+from predsurv.venues.polymarket.orders.answers import judge_cancels, judge_order, judge_orders
+from predsurv.venues.polymarket.orders.requests import (
+    CANCELS_MAX,
+    ORDERS_MAX,
+    cancel_order,
+    cancel_orders,
+    place_order,
+    place_orders,
+)
 from predsurv.venues.polymarket.orders.signing import SALTS, MarketTerms
 from predsurv.venues.requests import OrderRefusal, VenueRequest
 
@@ -85,6 +92,25 @@ class PolymarketGateway:
         reply = await self._session.send(cancel_order(order_id))
         (verdict,) = judge_cancels(reply.status, reply.body, (order_id,), self._session.wait_of(reply))
         return verdict
+
+    def batching(self, operation: Operation) -> Batching:
+        """Return how many go in one request: those that the limits of a signer let through now."""
+        levels = self._session.request_levels()
+        if operation == "cancel":
+            return Batching(CANCELS_MAX, levels["cancels"].available)
+        return Batching(ORDERS_MAX, levels["orders"].available)
+
+    async def place_together(self, orders: Sequence[PreparedOrder]) -> Sequence[Verdict]:
+        """Send up to ``ORDERS_MAX`` in one request, once."""
+        reply = await self._session.send(place_orders([each.request for each in orders]), len(orders))
+        ids = [each.order_id or OrderId("") for each in orders]
+        return judge_orders(reply.status, reply.body, ids, self._session.wait_of(reply))
+
+    async def cancel_together(self, orders: Sequence[Order]) -> Sequence[Verdict]:
+        """Cancel what rests of up to ``CANCELS_MAX`` in one request."""
+        ids = [each.order_id or OrderId("") for each in orders]
+        reply = await self._session.send(cancel_orders(ids), len(ids))
+        return judge_cancels(reply.status, reply.body, ids, self._session.wait_of(reply))
 
     async def find(self, order: Order) -> FoundOrder:
         """Ask for an order by its hash, and for the trades of its market since it was placed."""

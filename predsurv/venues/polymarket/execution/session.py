@@ -52,19 +52,20 @@ class ClobSession:
             "balances": self._balances.level(),
         }
 
-    async def send(self, request: VenueRequest) -> HttpReply:
-        """Send once, and return the answer whatever its status; raises TransientError and AmbiguousError.
+    async def send(self, request: VenueRequest, orders: int = 1) -> HttpReply:
+        """Send what places or cancels ``orders`` once, and return the answer whatever its status.
 
-        Raises the former where it cannot have arrived. After a 429 nothing is sent for as long as it asks.
+        Raises TransientError where it cannot have arrived, and AmbiguousError. After a 429 nothing is sent for as long
+        as it asks.
         """
         limiter = self._cancels if request.method == "DELETE" else self._orders
+        await limiter.acquire(orders)
         reply = await self._http.exchange(
             request.method,
             self._base + request.path,
             body=request.body or b"",
             params=request.query or None,
             sign=lambda: self._headers(request),
-            limiter=limiter,
         )
         if reply.status == 429:
             limiter.hold(self.wait_of(reply) or _HOLD)

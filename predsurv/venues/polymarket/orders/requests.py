@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from predsurv.config import Secret
+from predsurv.core.errors import BrokenInvariant
 from predsurv.core.ids import InstrumentId, MarketId, OrderId
 from predsurv.venues.polymarket.orders.signing import OrderSigner, SignedOrder
 from predsurv.venues.requests import OrderRefusal, VenueRequest
@@ -62,12 +63,13 @@ def place_order(order: SignedOrder, signer: OrderSigner, owner: Secret) -> Venue
     return VenueRequest("POST", "/order", _encode(_place_body(order, signer, owner)))
 
 
-def place_orders(orders: Sequence[SignedOrder], signer: OrderSigner, owner: Secret) -> VenueRequest | OrderRefusal:
-    """Return the request that places up to ``ORDERS_MAX`` orders; they are answered one by one, in their order."""
-    refusal = _wrong_count(len(orders), ORDERS_MAX)
-    if refusal is not None:
-        return refusal
-    return VenueRequest("POST", "/orders", _encode([_place_body(each, signer, owner) for each in orders]))
+def place_orders(requests: Sequence[VenueRequest]) -> VenueRequest:
+    """Return the request that places the orders of up to ``ORDERS_MAX`` requests; they are answered in their order.
+
+    Raises BrokenInvariant for none, and for more.
+    """
+    _check_count(len(requests), ORDERS_MAX)
+    return VenueRequest("POST", "/orders", b"[%b]" % b",".join(each.body or b"" for each in requests))
 
 
 def cancel_order(order_id: OrderId) -> VenueRequest:
@@ -75,9 +77,10 @@ def cancel_order(order_id: OrderId) -> VenueRequest:
     return VenueRequest("DELETE", "/order", _encode({"orderID": order_id}))
 
 
-def cancel_orders(order_ids: Sequence[OrderId]) -> VenueRequest | OrderRefusal:
-    """Return the request that cancels up to ``CANCELS_MAX`` orders."""
-    return _wrong_count(len(order_ids), CANCELS_MAX) or VenueRequest("DELETE", "/orders", _encode(order_ids))
+def cancel_orders(order_ids: Sequence[OrderId]) -> VenueRequest:
+    """Return the request that cancels up to ``CANCELS_MAX`` orders; raises BrokenInvariant for none, and for more."""
+    _check_count(len(order_ids), CANCELS_MAX)
+    return VenueRequest("DELETE", "/orders", _encode(order_ids))
 
 
 def cancel_market_orders(
@@ -111,5 +114,6 @@ def _place_body(order: SignedOrder, signer: OrderSigner, owner: Secret) -> _Plac
     return _PlaceBody(False, body, order.order_type, owner.reveal(), True if order.post_only else UNSET)  # noqa: FBT003
 
 
-def _wrong_count(count: int, limit: int) -> OrderRefusal | None:
-    return None if 0 < count <= limit else OrderRefusal("batch", f"{count} orders in a request; it holds 1 to {limit}")
+def _check_count(count: int, limit: int) -> None:
+    if not 0 < count <= limit:
+        raise BrokenInvariant(f"{count} orders in a request; it holds 1 to {limit}")

@@ -1,121 +1,30 @@
 """Requests for orders: what each failure means, and what is asked for afterwards."""
 
 import asyncio
-from collections.abc import Collection
 
 import pytest
-from msgspec.structs import replace
 
-from predsurv.core.errors import AmbiguousError, PermanentError, PredsurvError, TransientError
-from predsurv.core.events import AccountEvent, CancelRejected, OrderCancelled, OrderRejected, OrderUnknown
-from predsurv.core.ids import ClientOrderId, OrderId, VenueName
-from predsurv.core.market import Market
+from predsurv.core.errors import AmbiguousError, PermanentError, TransientError
+from predsurv.core.events import CancelRejected, OrderCancelled, OrderRejected, OrderUnknown
+from predsurv.core.ids import ClientOrderId, OrderId
 from predsurv.core.num import MICROS, Price, Size
-from predsurv.core.orders import Approved, CancelOrder, Order, order_of
-from predsurv.net.clock import ManualClock
+from predsurv.core.orders import Order
 from predsurv.venues.account_reports import OrderReport
 from predsurv.venues.answers import Verdict
 from predsurv.venues.execution.gateway import FoundOrder, PreparedOrder
-from predsurv.venues.execution.holds import Holds
-from predsurv.venues.execution.order_following import ABSENT_AFTER, OrderFollowing
-from predsurv.venues.execution.order_requests import ASK_EVERY, PHASE_HOLD, OrderRequests
-from predsurv.venues.execution.tracked_orders import TrackedOrder
-from predsurv.venues.requests import OrderRefusal, VenueRequest
+from predsurv.venues.execution.order_following import ABSENT_AFTER
+from predsurv.venues.execution.order_questions import ASK_EVERY
+from predsurv.venues.execution.order_requests import PHASE_HOLD, OrderToSend
+from tests.kit.order_requests import ACCEPTED, NAME, READY, STEP, RequestWorld
 from tests.kit.polymarket_orders import command
-
-NAME = ClientOrderId("c1")
-STEP = 50_000_000
-READY = PreparedOrder(command(), VenueRequest("POST", "/order"))
-CANCEL = CancelOrder(NAME, command().key)
-ACCEPTED = Verdict("accepted", "go_on", "live", "0x1")
-
-
-class ScriptedGateway:
-    """Answers every request in one way: a verdict, what it found, or an error."""
-
-    venue = VenueName("polymarket")
-
-    def __init__(self) -> None:
-        self.placed: Verdict | PredsurvError = ACCEPTED
-        self.cancelled: Verdict | PredsurvError = ACCEPTED
-        self.found: FoundOrder | PredsurvError = FoundOrder(None)
-        self.finds = 0
-
-    def prepare(self, approved: Approved, market: Market) -> PreparedOrder | OrderRefusal:
-        raise NotImplementedError
-
-    async def place(self, order: PreparedOrder) -> Verdict:
-        return _given(self.placed)
-
-    async def cancel(self, order: Order) -> Verdict:
-        return _given(self.cancelled)
-
-    async def find(self, order: Order) -> FoundOrder:
-        self.finds += 1
-        if isinstance(self.found, PredsurvError):
-            raise self.found
-        return self.found
-
-    async def stay_alive(self, resting: Collection[Order]) -> None:
-        raise NotImplementedError
-
-
-def _given(verdict: Verdict | PredsurvError) -> Verdict:
-    if isinstance(verdict, PredsurvError):
-        raise verdict
-    return verdict
-
-
-class World:
-    """The requests over a scripted gateway, with all that they tell."""
-
-    def __init__(self) -> None:
-        self.clock, self.gateway = ManualClock(), ScriptedGateway()
-        self.told: list[AccountEvent] = []
-        self.halts: list[str] = []
-        self.following = OrderFollowing(
-            lambda told, _: told, lambda _: None, self.clock, self.told.append, lambda _: None
-        )
-        self.holds = Holds(self.gateway.venue, self.clock, lambda _: None)
-        self.requests = OrderRequests(self.gateway, self.following, self.holds, self.clock, self.halts.append)
-
-    def sent(self, order_id: str | None = None) -> TrackedOrder:
-        made = replace(order_of(command(), "pending"), order_id=None if order_id is None else OrderId(order_id))
-        tracked = TrackedOrder(made, self.clock.monotonic())
-        self.following.orders.add(tracked)
-        return tracked
-
-    def sent_as(self, name: str) -> TrackedOrder:
-        """An order that was answered, and is asked for."""
-        made = order_of(replace(command(), client_order_id=ClientOrderId(name)), "pending")
-        tracked = TrackedOrder(made, self.clock.monotonic())
-        tracked.placed.set()
-        self.following.orders.add(tracked)
-        self.following.orders.asked[made.client_order_id] = None
-        return tracked
-
-    async def place(self) -> TrackedOrder:
-        tracked = self.sent()
-        self.requests.place(tracked, READY)
-        await tracked.placed.wait()
-        await asyncio.sleep(0)
-        return tracked
-
-    async def cancel(self) -> None:
-        before = asyncio.all_tasks()
-        self.requests.cancel(CANCEL, self.told.append)
-        await asyncio.gather(*(asyncio.all_tasks() - before))
-
-    def is_asked(self) -> bool:
-        return NAME in self.following.orders.asked
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> RequestWorld:
+    return RequestWorld()
 
 
-async def test_an_order_that_cannot_have_arrived_is_rejected(world: World) -> None:
+async def test_an_order_that_cannot_have_arrived_is_rejected(world: RequestWorld) -> None:
     world.gateway.placed = TransientError("cannot connect")
     tracked = await world.place()
     (event,) = world.told
@@ -124,7 +33,7 @@ async def test_an_order_that_cannot_have_arrived_is_rejected(world: World) -> No
     assert (tracked.is_over, world.halts) == (True, [])
 
 
-async def test_an_order_that_may_have_arrived_is_asked_for(world: World) -> None:
+async def test_an_order_that_may_have_arrived_is_asked_for(world: RequestWorld) -> None:
     world.gateway.placed = AmbiguousError("timed out")
     tracked = await world.place()
     (event,) = world.told
@@ -132,14 +41,14 @@ async def test_an_order_that_may_have_arrived_is_asked_for(world: World) -> None
     assert (event.reason, world.is_asked(), tracked.is_unknown) == ("timed out", True, True)
 
 
-async def test_an_address_that_is_wrong_halts(world: World) -> None:
+async def test_an_address_that_is_wrong_halts(world: RequestWorld) -> None:
     world.gateway.placed = PermanentError("no such address")
     await world.place()
     assert [type(each) for each in world.told] == [OrderRejected]
     assert world.halts == ["polymarket refuses: not sent: no such address"]
 
 
-async def test_an_order_that_found_nothing_to_take_is_over(world: World) -> None:
+async def test_an_order_that_found_nothing_to_take_is_over(world: RequestWorld) -> None:
     world.gateway.placed = Verdict("killed", "go_on", "nothing to match")
     tracked = await world.place()
     (event,) = world.told
@@ -147,7 +56,7 @@ async def test_an_order_that_found_nothing_to_take_is_over(world: World) -> None
     assert (event.reason, tracked.is_over) == ("nothing to match", True)
 
 
-async def test_a_venue_that_takes_no_orders_holds_the_next_ones(world: World) -> None:
+async def test_a_venue_that_takes_no_orders_holds_the_next_ones(world: RequestWorld) -> None:
     world.gateway.placed = Verdict("rejected", "go_on", "425", phase="cancel_only")
     await world.place()
     assert world.holds.reason == "it is cancel only"
@@ -155,14 +64,14 @@ async def test_a_venue_that_takes_no_orders_holds_the_next_ones(world: World) ->
     assert world.holds.reason == ""
 
 
-async def test_a_cancel_of_an_order_that_nobody_knows_is_refused(world: World) -> None:
+async def test_a_cancel_of_an_order_that_nobody_knows_is_refused(world: RequestWorld) -> None:
     await world.cancel()
     (event,) = world.told
     assert isinstance(event, CancelRejected)
     assert event.reason == "the broker knows no such order"
 
 
-async def test_a_cancel_that_is_lost_is_refused_and_the_order_asked_for(world: World) -> None:
+async def test_a_cancel_that_is_lost_is_refused_and_the_order_asked_for(world: RequestWorld) -> None:
     tracked = world.sent("0x1")
     tracked.placed.set()
     world.gateway.cancelled = AmbiguousError("timed out")
@@ -173,14 +82,14 @@ async def test_a_cancel_that_is_lost_is_refused_and_the_order_asked_for(world: W
     assert not tracked.is_over
 
 
-async def test_a_cancel_waits_for_the_name_of_its_order(world: World) -> None:
+async def test_a_cancel_waits_for_the_name_of_its_order(world: RequestWorld) -> None:
     tracked = world.sent()
     tracked.placed.set()
     await world.cancel()
     assert (world.told, tracked.cancel_wanted) == ([], True)
 
 
-async def test_an_order_is_over_where_the_venue_cancelled_it_and_has_it_no_more(world: World) -> None:
+async def test_an_order_is_over_where_the_venue_cancelled_it_and_has_it_no_more(world: RequestWorld) -> None:
     tracked = world.sent("0x1")
     tracked.placed.set()
     tracked.is_accepted = True
@@ -192,7 +101,7 @@ async def test_an_order_is_over_where_the_venue_cancelled_it_and_has_it_no_more(
     assert event.reason == "it is over"
 
 
-async def test_a_cancel_that_a_fill_overtook_tells_of_no_refusal(world: World) -> None:
+async def test_a_cancel_that_a_fill_overtook_tells_of_no_refusal(world: RequestWorld) -> None:
     tracked = world.sent("0x1")
     tracked.placed.set()
 
@@ -205,7 +114,7 @@ async def test_a_cancel_that_a_fill_overtook_tells_of_no_refusal(world: World) -
     assert [type(each) for each in world.told] == [OrderCancelled]
 
 
-async def test_only_orders_that_were_answered_are_asked_for(world: World) -> None:
+async def test_only_orders_that_were_answered_are_asked_for(world: RequestWorld) -> None:
     tracked = world.sent()
     asked = world.following.orders.asked
     asked |= {NAME: None, ClientOrderId("gone"): None}
@@ -222,7 +131,7 @@ async def test_only_orders_that_were_answered_are_asked_for(world: World) -> Non
     assert (world.gateway.finds, world.is_asked(), tracked.is_accepted) == (2, False, True)
 
 
-async def test_one_order_that_is_slow_to_be_found_keeps_no_other_waiting(world: World) -> None:
+async def test_one_order_that_is_slow_to_be_found_keeps_no_other_waiting(world: RequestWorld) -> None:
     first, *others = [world.sent_as(f"n{number}") for number in range(5)]
     answer = asyncio.Event()
 
@@ -242,7 +151,7 @@ async def test_one_order_that_is_slow_to_be_found_keeps_no_other_waiting(world: 
     assert world.gateway.finds == 5
 
 
-async def running(world: World, duration: int) -> None:
+async def running(world: RequestWorld, duration: int) -> None:
     """Let the requests ask for as long as that (ns), in small steps of the clock."""
     asking = asyncio.create_task(world.requests.run())
     for _ in range(duration // STEP):
@@ -254,7 +163,7 @@ async def running(world: World, duration: int) -> None:
     await asyncio.gather(asking, return_exceptions=True)
 
 
-async def test_an_order_that_never_arrived_is_over_soon_after_it_cannot_arrive_any_more(world: World) -> None:
+async def test_an_order_that_never_arrived_is_over_soon_after_it_cannot_arrive_any_more(world: RequestWorld) -> None:
     world.sent_as("n1")
     await running(world, ABSENT_AFTER - STEP)
     assert world.told == []
@@ -265,7 +174,7 @@ async def test_an_order_that_never_arrived_is_over_soon_after_it_cannot_arrive_a
     assert world.gateway.finds == asked + 1
 
 
-async def test_an_order_that_arrived_is_found_with_the_first_question(world: World) -> None:
+async def test_an_order_that_arrived_is_found_with_the_first_question(world: RequestWorld) -> None:
     tracked = world.sent_as(NAME)
     open_now = OrderReport(command().key, 0, None, OrderId("0x1"), "open", "buy", Price(1), Size(MICROS), Size(0), NAME)
     world.gateway.found = FoundOrder(open_now)
@@ -273,7 +182,7 @@ async def test_an_order_that_arrived_is_found_with_the_first_question(world: Wor
     assert (tracked.is_accepted, world.gateway.finds) == (True, 1)
 
 
-async def test_an_answer_is_as_old_as_its_question(world: World) -> None:
+async def test_an_answer_is_as_old_as_its_question(world: RequestWorld) -> None:
     world.sent_as(NAME)
     answer = asyncio.Event()
 
@@ -292,7 +201,7 @@ async def test_an_answer_is_as_old_as_its_question(world: World) -> None:
     assert [type(each) for each in world.told] == [OrderRejected]
 
 
-async def test_an_end_before_the_answer_needs_no_question(world: World) -> None:
+async def test_an_end_before_the_answer_needs_no_question(world: RequestWorld) -> None:
     tracked = world.sent("0x1")
     world.following.end(tracked, "cancelled")
     world.following.orders.asked[NAME] = None
@@ -300,7 +209,7 @@ async def test_an_end_before_the_answer_needs_no_question(world: World) -> None:
     assert (world.is_asked(), world.gateway.finds) == (False, 0)
 
 
-async def test_closing_stops_waiting_for_answers(world: World) -> None:
+async def test_closing_stops_waiting_for_answers(world: RequestWorld) -> None:
     never = asyncio.Event()
 
     async def silent(order: PreparedOrder) -> Verdict:
@@ -309,7 +218,7 @@ async def test_closing_stops_waiting_for_answers(world: World) -> None:
 
     world.gateway.place = silent  # type: ignore[method-assign]
     tracked = world.sent()
-    world.requests.place(tracked, READY)
+    world.requests.place([OrderToSend(tracked, READY)])
     await asyncio.sleep(0)
     await world.requests.aclose()
     await world.requests.aclose()

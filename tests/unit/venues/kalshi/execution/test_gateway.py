@@ -163,3 +163,39 @@ async def test_an_order_without_an_id_is_found_by_ours() -> None:
     assert account.server.paths()[1].endswith("/portfolio/fills?order_id=k1&limit=1000")
     absent = await kalshi_account(Answer(b'{"orders":[],"cursor":""}')).gateway.find(resting(None))
     assert absent == FoundOrder(None)
+
+
+async def test_orders_go_together_as_far_as_the_write_budget_pays() -> None:
+    account = kalshi_account(
+        Answer(b'{"orders":[{"order_id":"k1","client_order_id":"c1","fill_count":"0.00","remaining_count":"10.00"},'
+               b'{"client_order_id":"c2","error":{"code":"insufficient_balance","message":"no"}}]}', 201)
+    )  # fmt: skip
+    assert account.gateway.batching("place") == (20, 10), "100 tokens, ten for each"
+    assert account.gateway.batching("cancel") == (20, 50), "two for each"
+    orders = [prepared(account, client_order_id=ClientOrderId(name)) for name in ("c1", "c2")]
+    verdicts = await account.gateway.place_together(orders)
+    assert [each.fate for each in verdicts] == ["accepted", "rejected"]
+    assert account.gateway.batching("place").room == 8
+    (request,) = account.server.requests
+    assert (request.method, request.url.path) == ("POST", "/trade-api/v2/portfolio/events/orders/batched")
+    assert [each["client_order_id"] for each in json.loads(request.content)["orders"]] == ["c1", "c2"]
+
+
+async def test_orders_that_are_cancelled_together_are_not_renewed() -> None:
+    account = kalshi_account(
+        Answer(b'{"orders":[{"order_id":"k2","reduced_by":"10.00"},{"order_id":"k1","error":{"code":"not_found"}}]}')
+    )
+    prepared(account)
+    second = replace(resting("k2"), client_order_id=ClientOrderId("c2"))
+    verdicts = await account.gateway.cancel_together([resting(), second])
+    assert [each.fate for each in verdicts] == ["rejected", "accepted"], "told by their ids, in whatever order"
+    (request,) = account.server.requests
+    assert (request.method, request.url.path) == ("DELETE", "/trade-api/v2/portfolio/events/orders/batched")
+    assert json.loads(request.content)["orders"] == [
+        {"order_id": "k1", "market_ticker": TICKER},
+        {"order_id": "k2", "market_ticker": TICKER},
+    ]
+    assert account.gateway.batching("cancel").room == 48
+    await account.server.clock.sleep(LIFE - S)
+    await account.gateway.stay_alive([resting()])
+    assert len(account.server.requests) == 1

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from predsurv.core.errors import BrokenInvariant
 from predsurv.core.ids import (
     ClientOrderId,
     EventId,
@@ -23,6 +24,7 @@ from predsurv.core.market import Market, Outcome, PriceBand
 from predsurv.core.num import Price, Size, parse_micros
 from predsurv.core.orders import PlaceOrder, TimeInForce
 from predsurv.venues.kalshi.orders.requests import (
+    ORDERS_MAX,
     OrderOptions,
     PlaceableOrder,
     RestingOrder,
@@ -194,16 +196,10 @@ def test_the_terms_of_another_market_are_refused() -> None:
 def test_batches() -> None:
     one = order_body(command(), MARKET, now=NOW, options=PLAIN)
     assert isinstance(one, PlaceableOrder)
-    request = sent(place_orders([one, one], orders_max=2))
+    request = place_orders([place_order(one)] * 2)
     assert (request.method, request.path) == ("POST", "/portfolio/events/orders/batched")
     assert json.loads(request.body or b"") == {"orders": [body_of(command())] * 2}
-    for orders in ([], [one] * 3):
-        refused = place_orders(orders, orders_max=2)
-        assert isinstance(refused, OrderRefusal)
-        assert refused.reason == "batch"
-    cancels = sent(
-        cancel_orders([RestingOrder(OrderId("o1"), TICKER, Routing(2)), RestingOrder(OrderId("o2"), "T")], orders_max=9)
-    )
+    cancels = cancel_orders([RestingOrder(OrderId("o1"), TICKER, Routing(2)), RestingOrder(OrderId("o2"), "T")])
     assert (cancels.method, cancels.path) == ("DELETE", "/portfolio/events/orders/batched")
     assert json.loads(cancels.body or b"") == {
         "orders": [
@@ -211,7 +207,11 @@ def test_batches() -> None:
             {"order_id": "o2", "market_ticker": "T"},
         ]
     }
-    assert isinstance(cancel_orders([], orders_max=9), OrderRefusal)
+    for count in (0, ORDERS_MAX + 1):
+        with pytest.raises(BrokenInvariant, match=f"{count} orders in a request; it holds 1 to {ORDERS_MAX}"):
+            place_orders([place_order(one)] * count)
+        with pytest.raises(BrokenInvariant):
+            cancel_orders([RestingOrder(OrderId("o1"), TICKER)] * count)
 
 
 def test_a_cancel_always_names_the_ticker() -> None:

@@ -95,3 +95,30 @@ async def test_only_a_404_says_that_an_order_is_not_there() -> None:
 async def test_an_order_that_cannot_be_read_is_not_taken_for_absent(body: bytes) -> None:
     with pytest.raises(WireError, match="what polymarket says of an order cannot be read"):
         await clob_account(Answer(body)).gateway.find(resting())
+
+
+async def test_orders_go_together_as_far_as_the_signers_limits_let_them() -> None:
+    account = clob_account(Answer())
+    assert account.gateway.batching("place") == (15, 60)
+    assert account.gateway.batching("cancel") == (1_000, 120)
+    made = [account.gateway.prepare(Approved(NOW, command(size=size * 1_000_000)), TRADED) for size in (10, 20)]
+    orders = [each for each in made if isinstance(each, PreparedOrder)]
+    rows = [
+        {"success": True, "errorMsg": "", "orderID": orders[0].order_id, "status": "live"},
+        {"success": True, "errorMsg": "not enough balance / allowance", "orderID": "", "status": ""},
+    ]
+    account.server.answers = [Answer(json.dumps(rows).encode())]
+    assert [each.fate for each in await account.gateway.place_together(orders)] == ["accepted", "rejected"]
+    (request,) = account.server.requests
+    assert (request.method, request.url.path) == ("POST", "/orders")
+    assert json.loads(request.content) == [json.loads(each.request.body or b"") for each in orders]
+    assert account.gateway.batching("place").room == 58
+
+
+async def test_cancels_go_together() -> None:
+    account = clob_account(Answer(b'{"canceled":["0x2"],"not_canceled":{"0x1":"already canceled or matched"}}'))
+    verdicts = await account.gateway.cancel_together([resting("0x1"), resting("0x2")])
+    assert [each.fate for each in verdicts] == ["rejected", "accepted"]
+    (request,) = account.server.requests
+    assert (request.method, request.url.path, request.content) == ("DELETE", "/orders", b'["0x1","0x2"]')
+    assert account.gateway.batching("cancel").room == 118

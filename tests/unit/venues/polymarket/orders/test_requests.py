@@ -5,6 +5,7 @@ import json
 import pytest
 
 from predsurv.config import Secret
+from predsurv.core.errors import BrokenInvariant
 from predsurv.core.ids import InstrumentId, MarketId, OrderId
 from predsurv.venues.polymarket.orders.requests import (
     CANCEL_ALL,
@@ -81,8 +82,8 @@ def test_wallets_in_the_body() -> None:
 
 @pytest.mark.parametrize("count", [1, ORDERS_MAX])
 def test_a_batch_of_orders(count: int) -> None:
-    request = sent(place_orders([order()] * count, signer(), OWNER))
-    one = json.loads(place_order(order(), signer(), OWNER).body or b"")
+    alone = place_order(order(), signer(), OWNER)
+    request, one = place_orders([alone] * count), json.loads(alone.body or b"")
     assert (request.method, request.path) == ("POST", "/orders")
     assert json.loads(request.body or b"") == [one] * count
 
@@ -102,16 +103,16 @@ def test_cancels() -> None:
 
 def test_what_no_request_holds_is_refused() -> None:
     many = [OrderId(f"0x{number:x}") for number in range(CANCELS_MAX + 1)]
-    assert isinstance(cancel_orders(many[:-1]), VenueRequest)
-    for refused in (
-        cancel_orders(many),
-        cancel_orders([]),
-        place_orders([], signer(), OWNER),
-        place_orders([order()] * (ORDERS_MAX + 1), signer(), OWNER),
-        cancel_market_orders(),
-    ):
-        assert isinstance(refused, OrderRefusal)
-        assert refused.reason == "batch"
+    assert json.loads(cancel_orders(many[:-1]).body or b"") == many[:-1]
+    for ids in (many, []):
+        with pytest.raises(BrokenInvariant, match=f"{len(ids)} orders in a request; it holds 1 to {CANCELS_MAX}"):
+            cancel_orders(ids)
+    for count in (0, ORDERS_MAX + 1):
+        with pytest.raises(BrokenInvariant, match=f"{count} orders in a request; it holds 1 to {ORDERS_MAX}"):
+            place_orders([place_order(order(), signer(), OWNER)] * count)
+    refused = cancel_market_orders()
+    assert isinstance(refused, OrderRefusal)
+    assert refused.reason == "batch"
 
 
 def test_a_request_does_not_show_its_body() -> None:
