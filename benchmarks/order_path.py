@@ -5,7 +5,7 @@ loopback to a server in another process: amounts, hash and signature; the journa
 HMAC, the request, and its write to a connection that is open. All but the sync is ours. It is compared with the least
 that the disk takes, in turns: one block of a file synced that has all its blocks. While the disk is waited for, other
 programs take the caches; ``--warm`` leaves syncs and pauses out, as if core and disk were one's own. ``--httpx`` sends
-by the client that reads go through.
+by a client of httpx.
 ``benchmarks.live`` measures the same in a whole run.
 """
 
@@ -20,6 +20,8 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import httpx
 
 from benchmarks import figures, rounds
 from benchmarks.figures import Comparison
@@ -104,10 +106,8 @@ async def _send(http: Http, folder: Path, url: str, orders: int, floor: DiskFloo
 
 
 async def _run(folder: Path, url: str, given: argparse.Namespace, floor: DiskFloor | None) -> list[_Order]:
-    http = Http(SystemClock(), system_random)
-    if given.httpx and http._kept is not None:
-        await http._kept.aclose()
-        http._kept = None
+    transport = httpx.AsyncHTTPTransport(trust_env=False) if given.httpx else None
+    http = Http(SystemClock(), system_random, transport=transport)
     try:
         return await _send(http, folder, url, given.orders, floor)
     finally:
@@ -118,7 +118,7 @@ def measure(words: Sequence[str]) -> list[Comparison]:
     """Run, and say how long it took; the goal is one of CPU time."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.order_path", description=__doc__)
     parser.add_argument("--orders", type=int, default=1_000)
-    parser.add_argument("--httpx", action="store_true", help="send by the client of reads")
+    parser.add_argument("--httpx", action="store_true", help="send by a client of httpx")
     parser.add_argument("--warm", action="store_true", help="sync nothing and wait for nothing")
     given = parser.parse_args(words)
     here, there = multiprocessing.Pipe()

@@ -1,13 +1,12 @@
 """The HTTP client: fetch with retries, or send once; every bound explicit, every failure a ``PredsurvError``.
 
-The only module that uses httpx, and the only one that decides what may be sent twice. What is sent once goes over
-connections of its own, with less work before its bytes leave (``kept_connections``).
+The only module that uses httpx, for headers, certificates and transports of tests, and the only one that decides what
+may be sent twice. Requests go over ``kept_connections``, at a fraction of what one costs in a client of httpx.
 """
 
 import asyncio
-import socket
 import zlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlencode
 
@@ -27,6 +26,7 @@ from predsurv.core.errors import (
 from predsurv.net.backoff import Backoff
 from predsurv.net.http_errors import display_url, error_text, retry_after, summary
 from predsurv.net.kept_connections import (
+    Answer,
     CannotConnectError,
     KeptConnections,
     KeptLimits,
@@ -110,14 +110,8 @@ class Http:
         self._limits = limits
         self._slots = asyncio.Semaphore(limits.concurrency)
         self._reads_only = False
-        self._kept = None if transport is not None else _kept(limits, clock)
-        self._client = httpx.AsyncClient(
-            transport=_transport(limits) if transport is None else transport,
-            trust_env=False,
-            follow_redirects=False,
-            timeout=_times(limits, limits.read_timeout),
-            headers={**_HEADERS, "Accept-Encoding": "gzip"},
-        )
+        self._kept = _kept(limits, clock)
+        self._client = None if transport is None else httpx.AsyncClient(transport=transport, trust_env=False)
 
     async def get(
         self,
@@ -129,9 +123,6 @@ class Http:
         read_timeout: int | None = None,
     ) -> bytes:
         """Return the body of a 2xx answer, retrying while that can help; ``read_timeout`` (ns) instead of the limits'.
-
-        To cancel it costs a connection of the pool for good where it is just being opened: who cannot wait gives a
-        shorter time.
 
         Raises RateLimited or TransientError when it still fails after ``attempts``, StatusError for
         any other status, WireError for a body that is too large or cannot be decoded.
@@ -210,9 +201,9 @@ class Http:
 
     async def aclose(self) -> None:
         """Close all connections; safe to call twice."""
-        if self._kept is not None:
-            await self._kept.aclose()
-        await self._client.aclose()
+        await self._kept.aclose()
+        if self._client is not None:
+            await self._client.aclose()
 
     async def _attempt(
         self,
@@ -231,46 +222,25 @@ class Http:
         async with self._slots:
             if limiter is not None:
                 await limiter.acquire()
-            headers = dict(sign()) if sign is not None else {}
-            times = self._client.timeout if read_timeout is None else _times(self._limits, read_timeout)
+            headers = {**_HEADERS, "Accept-Encoding": "identity" if once else "gzip"} | dict(sign() if sign else {})
+            silence_s = None if once else (read_timeout or self._limits.read_timeout) / _NS
             try:
                 async with asyncio.timeout(self._limits.total_timeout / _NS):
-                    if once and self._kept is not None:
-                        return await _send_kept(self._kept, method, _with_query(url, params), headers, body)
-                    request = self._client.build_request(
-                        method, url, params=_query(params), headers=headers, content=body or None, timeout=times
-                    )
-                    return await self._send(request)
-            except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError) as error:
+                    address = _with_query(url, params)
+                    if self._client is not None:
+                        asked = httpx.Request(method, address, headers=headers, content=body or None)
+                        return await _answered(self._client, asked, self._limits)
+                    answer = await self._kept.send(method, address, headers, body, silence_s=silence_s)
+                    return HttpReply(answer.status, httpx.Headers(answer.headers), _body(answer, self._limits))
+            except (httpx.InvalidURL, ValueError) as error:
                 raise PermanentError(f"{display_url(url)}: {error_text(error)}; check the configuration") from None
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, CannotConnectError) as error:
+            except (httpx.ConnectError, CannotConnectError) as error:
                 message = f"cannot connect to {display_url(url)}: {error_text(error)}"
                 raise _NotSentError(f"{message}; check the network or try later") from None
             except UnreadableAnswerError as error:
                 raise WireError(f"{display_url(url)} answered {error}") from None
             except (httpx.TransportError, LostAnswerError, TimeoutError) as error:
                 raise TransientError(f"{display_url(url)} gave no complete answer: {error_text(error)}") from None
-
-    async def _send(self, request: httpx.Request) -> HttpReply:
-        response = await self._client.send(request, stream=True)
-        try:
-            body = await _read(response, self._limits.body_bytes_max)
-        finally:
-            await response.aclose()
-            self._client.cookies.clear()
-        return HttpReply(response.status_code, response.headers, body)
-
-
-def _times(limits: HttpLimits, read_timeout: int) -> httpx.Timeout:
-    return httpx.Timeout(read_timeout / _NS, connect=limits.connect_timeout / _NS, pool=limits.read_timeout / _NS)
-
-
-def _transport(limits: HttpLimits) -> httpx.AsyncHTTPTransport:
-    """Return connections of which each gives up what does not arrive, where the system knows how to (Linux)."""
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)
-    given = [] if option is None else [(socket.IPPROTO_TCP, option, UNACKNOWLEDGED_MAX // 1_000_000)]
-    pool = httpx.Limits(max_connections=limits.concurrency, max_keepalive_connections=limits.concurrency)
-    return httpx.AsyncHTTPTransport(trust_env=False, limits=pool, socket_options=given)
 
 
 def _kept(limits: HttpLimits, clock: Clock) -> KeptConnections:
@@ -283,66 +253,37 @@ def _kept(limits: HttpLimits, clock: Clock) -> KeptConnections:
     return KeptConnections(bounds, lambda: httpx.create_ssl_context(trust_env=False), lambda: clock.monotonic() / _NS)
 
 
-async def _send_kept(
-    kept: KeptConnections, method: str, url: str, headers: Mapping[str, str], body: bytes
-) -> HttpReply:
-    answer = await kept.send(method, url, {**_HEADERS, "Accept-Encoding": "identity", **headers}, body)
-    return HttpReply(answer.status, httpx.Headers(answer.headers), answer.body)
-
-
 def _with_query(url: str, params: Params | None) -> str:
     if params is None:
         return url
     return f"{url}?{urlencode(params if isinstance(params, Mapping) else list(params))}"
 
 
-def _query(params: Params | None) -> httpx.QueryParams | None:
-    if params is None:
-        return None
-    return httpx.QueryParams(dict(params) if isinstance(params, Mapping) else list(params))
+async def _answered(client: httpx.AsyncClient, request: httpx.Request, limits: HttpLimits) -> HttpReply:
+    """Return the answer of a test's transport, with its body inflated."""
+    response = await client.send(request)
+    client.cookies.clear()
+    if len(response.content) > limits.body_bytes_max:
+        raise UnreadableAnswerError(f"more than {limits.body_bytes_max} bytes; not read further")
+    return HttpReply(response.status_code, response.headers, response.content)
 
 
-async def _read(response: httpx.Response, bytes_max: int) -> bytes:
-    """Return the decompressed body; raises WireError as soon as it exceeds ``bytes_max``."""
-    where = display_url(str(response.url))
-    chunks: list[bytes] = []
-    total = 0
-    async for chunk in _decompressed(response, bytes_max, where):
-        total += len(chunk)
-        if total > bytes_max:
-            raise WireError(f"{where} answered with more than {bytes_max} bytes; not read further")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _decompressed(response: httpx.Response, bytes_max: int, where: str) -> AsyncIterator[bytes]:
-    """Return the decompressed chunks of the body; none is much longer than ``bytes_max``, even of a zip bomb."""
-    if response.is_stream_consumed:
-        # A test transport with a complete body: httpx has decompressed it already.
-        return response.aiter_bytes()
-    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding in ("", "identity"):
-        return response.aiter_raw()
-    if encoding in ("gzip", "x-gzip"):
-        return _inflated(response.aiter_raw(), bytes_max, where)
-    raise WireError(f"{where} answered in an encoding that was not asked for")
-
-
-async def _inflated(chunks: AsyncIterator[bytes], bytes_max: int, where: str) -> AsyncIterator[bytes]:
-    # httpx would inflate a whole chunk at once, up to a thousand times its size; this stops earlier.
+def _body(answer: Answer, limits: HttpLimits) -> bytes:
+    """Return the body of an answer, inflated; raises UnreadableAnswerError, and LostAnswerError for a part of one."""
+    if answer.encoding == "identity":
+        return answer.body
     inflater = zlib.decompressobj(wbits=31)
     try:
-        async for chunk in chunks:
-            rest = chunk
-            while rest:
-                yield inflater.decompress(rest, bytes_max + 1)
-                rest = inflater.unconsumed_tail
-            if inflater.unused_data:
-                raise WireError(f"{where} answered with more than one gzip stream")
+        body = inflater.decompress(answer.body, limits.body_bytes_max + 1)
     except zlib.error:
-        raise WireError(f"{where} answered with damaged gzip data") from None
+        raise UnreadableAnswerError("with damaged gzip data") from None
+    if len(body) > limits.body_bytes_max:
+        raise UnreadableAnswerError(f"more than {limits.body_bytes_max} bytes; not read further")
     if not inflater.eof:
-        raise TransientError(f"{where} gave no complete answer: gzip data cut short")
+        raise LostAnswerError("gzip data cut short")
+    if inflater.unused_data:
+        raise UnreadableAnswerError("with more than one gzip stream")
+    return body
 
 
 def _hold_limiter(limiter: TokenBucket | None, error: PredsurvError) -> None:

@@ -1,14 +1,14 @@
-"""Connections that are kept open for requests that are sent once: HTTP/1.1 by h11, written by the loop itself.
+"""Connections that are kept open: HTTP/1.1 by h11, written by the loop itself.
 
-Separate from ``http``, whose client takes several times as long to send a request: an order cannot wait for that.
-Nothing here is ever sent twice. A connection that the other side has closed is not used, and a request that was
-written to one that is lost then is lost with it.
+Separate from ``http``, which decides what is sent again: nothing here ever is. A connection that the other side has
+closed is not used, and a request that was written to one that is lost then is lost with it.
 """
 
 import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import Final, NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -21,6 +21,9 @@ CLOSE_S_MAX: Final = 2
 """Seconds that connections may take to end."""
 _HEAD_BYTES_MAX: Final = 100 * 1_024
 _WITH_LENGTH: Final = frozenset({"POST", "PUT"})
+_OTHER_ADDRESS_S: Final = 0.25
+"""After so long another address of a host is tried, too: hosts have addresses that lead nowhere (RFC 8305)."""
+_ENCODINGS: Final = {"": "identity", "identity": "identity", "gzip": "gzip", "x-gzip": "gzip"}
 
 
 class CannotConnectError(Exception):
@@ -45,11 +48,12 @@ class KeptLimits(Struct, frozen=True):
 
 
 class Answer(NamedTuple):
-    """Status, headers in small letters, and body."""
+    """Status, headers in small letters, and body as it came: ``encoding`` is ``identity``, or ``gzip`` if asked for."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    encoding: str = "identity"
 
 
 class Origin(NamedTuple):
@@ -78,6 +82,7 @@ class _KeptConnection(asyncio.Protocol):
         self._body = bytearray()
         self._body_bytes_max = body_bytes_max
         self.idle_since = 0.0
+        self.pieces = 0
         self.ended = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -87,6 +92,7 @@ class _KeptConnection(asyncio.Protocol):
         if self._answer is None:  # nobody asked: whatever it is, it is no answer to what is asked next
             self.close()
             return
+        self.pieces += 1
         try:
             self._http.receive_data(data)
             self._read()
@@ -164,8 +170,12 @@ class KeptConnections:
         self._all: set[_KeptConnection] = set()
         self._is_closed = False
 
-    async def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send once and return the whole answer.
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, silence_s: float | None = None
+    ) -> Answer:
+        """Send once and return the whole answer, which has ``answer_s`` to come.
+
+        With ``silence_s`` it may take as long as it likes, unless nothing comes for so long.
 
         Raises ValueError for a URL or header that cannot be sent and CannotConnectError, both before anything left;
         LostAnswerError, TimeoutError or UnreadableAnswerError when it may have arrived.
@@ -174,9 +184,12 @@ class KeptConnections:
         connection = self._take(origin) or await self._connect(origin)
         try:
             answer = connection.write(head, body)
-            async with asyncio.timeout(self._limits.answer_s):
-                found = await answer
-            _check_encoding(found)
+            if silence_s is None:
+                async with asyncio.timeout(self._limits.answer_s):
+                    found = await answer
+            else:
+                found = await _unless_silent(connection, answer, silence_s)
+            found = found._replace(encoding=_encoding(found, headers.get("Accept-Encoding", "")))
         except BaseException:
             connection.close()
             raise
@@ -216,6 +229,7 @@ class KeptConnections:
                     origin.host,
                     origin.port,
                     ssl=tls,
+                    happy_eyeballs_delay=None if _is_address(origin.host) else _OTHER_ADDRESS_S,
                 )
         except (OSError, TimeoutError) as error:
             raise CannotConnectError(str(error) or "timed out") from None
@@ -230,6 +244,14 @@ class KeptConnections:
         return connection
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _head(method: str, url: str, headers: Mapping[str, str], body: bytes) -> h11.Request:
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -242,7 +264,20 @@ def _head(method: str, url: str, headers: Mapping[str, str], body: bytes) -> h11
         raise ValueError(str(error)) from None
 
 
-def _check_encoding(answer: Answer) -> None:
-    for name, value in answer.headers:
-        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-            raise UnreadableAnswerError("in an encoding that was not asked for")
+async def _unless_silent(connection: _KeptConnection, answer: asyncio.Future[Answer], silence_s: float) -> Answer:
+    """Return the answer; raises TimeoutError after ``silence_s`` in which nothing of it came, or up to twice that."""
+    pieces = -1
+    while not answer.done():
+        if pieces == connection.pieces:
+            raise TimeoutError
+        pieces = connection.pieces
+        await asyncio.wait({answer}, timeout=silence_s)
+    return answer.result()
+
+
+def _encoding(answer: Answer, asked: str) -> str:
+    stated = b",".join(value.strip() for name, value in answer.headers if name == b"content-encoding")
+    encoding = _ENCODINGS.get(stated.decode("latin-1").lower())
+    if encoding is None or encoding not in ("identity", asked):
+        raise UnreadableAnswerError("in an encoding that was not asked for")
+    return encoding

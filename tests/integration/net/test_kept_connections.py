@@ -205,6 +205,25 @@ async def test_an_answer_that_does_not_come_in_time() -> None:
         await kept.aclose()
 
 
+async def test_a_slow_answer_is_waited_for_while_something_comes() -> None:
+    async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 40\r\n\r\n")
+        for _ in range(40):
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+
+    async with serve_raw(slowly) as port, serving() as (_, kept, _):
+        answer = await kept.send("GET", f"http://localhost:{port}/", {}, b"", silence_s=0.3)
+    assert answer.body == b"x" * 40
+
+
+async def test_an_answer_of_which_nothing_more_comes_is_given_up() -> None:
+    async with serving(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf") as (site, kept, _):
+        with pytest.raises(TimeoutError):
+            await kept.send("GET", site.url, {}, b"", silence_s=0.05)
+
+
 async def test_what_is_under_way_when_all_is_closed_is_lost() -> None:
     async with serving(b"") as (site, kept, _):
         asking = asyncio.create_task(post(kept, site.url))
