@@ -86,11 +86,17 @@ class LiveSource(NamedTuple):
     rand: Callable[[], float]
 
 
-class ShadowSource(NamedTuple):
-    """The account for which a shadow run makes orders, what it had just now, and the time."""
+class ShadowedAccount(NamedTuple):
+    """An account at a venue for which nothing is sent, and what it had just now."""
 
     account: VenueAccount
     start: ShadowStart
+
+
+class ShadowSource(NamedTuple):
+    """The accounts for which a shadow run makes orders, one at each venue, and the time."""
+
+    accounts: Mapping[VenueName, ShadowedAccount]
     clock: Clock
 
 
@@ -126,29 +132,33 @@ def open_live(
 
 def open_shadow(
     config: Config,
-    venue: Venue,
+    venues: Sequence[Venue],
     source: ShadowSource,
     observe: Observe,
     requested: int | None = None,
 ) -> TradingSession:
-    """Return a run that makes, signs and checks every order at ``venue`` and sends none; fills are simulated.
+    """Return a run that makes, signs and checks every order at ``venues`` and sends none; fills are simulated.
 
-    Its account is its own and begins with what the real one has. Raises ConfigError for a venue never scanned.
+    Its account is its own and begins with what the real ones have. Raises ConfigError for a venue never scanned.
     """
 
     def execute(engine: Engine, simulated: Mapping[VenueName, PaperBroker]) -> LiveParts:
-        broker = ShadowBroker(
-            source.account.gateway,
-            source.start.check_funds,
-            simulated[venue.name],
-            lambda key: engine.cache.market(key.venue, key.market_id),
-        )
-        return LiveParts({venue.name: broker}, ())
+        brokers = {
+            venue: ShadowBroker(
+                each.account.gateway,
+                each.start.check_funds,
+                simulated[venue],
+                lambda key: engine.cache.market(key.venue, key.market_id),
+            )
+            for venue, each in source.accounts.items()
+        }
+        return LiveParts(brokers, ())
 
-    name = shadow_mode(config, venue.name)
-    accounts = RunAccounts({venue.name: source.start.cash}, execute, is_real=False)
-    run = _FeedRun(name, name, requested, accounts, source.start.held)
-    return _open_on_feeds(config, [venue], source.clock, observe, run)
+    name = shadow_mode(config, *source.accounts)
+    cash = {venue: each.start.cash for venue, each in source.accounts.items()}
+    held = [each for shadowed in source.accounts.values() for each in shadowed.start.held]
+    accounts = RunAccounts(cash, execute, is_real=False)
+    return _open_on_feeds(config, venues, source.clock, observe, _FeedRun(name, name, requested, accounts, held))
 
 
 def _halt(data_dir: Path, now: int, reason: str) -> None:

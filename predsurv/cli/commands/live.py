@@ -21,12 +21,19 @@ from predsurv.cli.runtime import Supervision, cancel_this, metrics_server
 from predsurv.cli.service_manager import ServiceManager
 from predsurv.cli.signals import StopSignals
 from predsurv.config import Config
-from predsurv.core.errors import ConfigError
 from predsurv.core.ids import VenueName
 from predsurv.net.clock import SystemClock, system_random
 from predsurv.ports import Clock, Venue
 from predsurv.telemetry.server import MetricsServer
-from predsurv.trade.assembly import FundedAccount, LiveSource, Observe, ShadowSource, open_live, open_shadow
+from predsurv.trade.assembly import (
+    FundedAccount,
+    LiveSource,
+    Observe,
+    ShadowedAccount,
+    ShadowSource,
+    open_live,
+    open_shadow,
+)
 from predsurv.trade.halt_flag import halt_flag
 from predsurv.trade.health import FeedWatch
 from predsurv.trade.live.account_names import live_journals, live_mode, shadow_mode
@@ -57,14 +64,12 @@ def confirmed_venues(config: Config, names: Sequence[str], *, named: bool) -> Se
     return venues
 
 
-def shadowed_venues(config: Config, names: Sequence[str]) -> Sequence[str]:
-    """Return the one venue to make orders for; raises ConfigError and SafetyError as ``confirmed_venues``.
+def shadowed_venues(config: Config, names: Sequence[str], *, named: bool) -> Sequence[str]:
+    """Return the venues to make orders for; raises ConfigError and SafetyError as ``confirmed_venues``.
 
     Nothing is sent, so nobody is asked.
     """
-    venues = live_venues(config, names, named=True)
-    if len(venues) > 1:
-        raise ConfigError("--shadow makes orders for one venue at a time; name it with --venue")
+    venues = live_venues(config, names, named=named)
     check_halt(halt_flag(config.data_dir).read())
     return venues
 
@@ -72,10 +77,7 @@ def shadowed_venues(config: Config, names: Sequence[str]) -> Sequence[str]:
 async def run_live(
     config: Config, names: Sequence[str], limit: int | None, signals: StopSignals, how: LiveRunKind = "alone"
 ) -> EndedRun:
-    """Trade with real money until stopped or for ``limit`` ns, with a paper twin or alone; or do all of it but send.
-
-    ``names``: the venues, one where nothing is to be sent.
-    """
+    """Trade with real money until stopped or for ``limit`` ns, with a paper twin or alone; or do all of it but send."""
     shadow = how == "shadow"
     leave_no_core_dump()
     clock, registry = SystemClock(), CollectorRegistry()
@@ -87,7 +89,7 @@ async def run_live(
             stack.push_async_callback(each.aclose)
         accounts: list[tuple[VenueName, VenueAccount]] = []
         keys = [each.name for each in venues]
-        mode = shadow_mode(config, keys[0]) if shadow else live_mode(config, *keys)
+        mode = shadow_mode(config, *keys) if shadow else live_mode(config, *keys)
         observe = observer_of(config, venues, registry, clock, account=mode, limited=accounts)
         shown = config.metrics
         stack.enter_context(
@@ -101,7 +103,7 @@ async def run_live(
                 stack.push_async_callback(account.aclose)
                 accounts.append((name, account))
             if shadow:
-                opening = await _shadowed(config, venues[0], accounts[0][1], clock)
+                opening = await _shadowed(config, venues, accounts, clock)
             else:
                 opening = await _funded(config, venues, accounts, clock)
                 stack.enter_context(sole_journal(config, keys))
@@ -128,13 +130,19 @@ class _Opening(NamedTuple):
     with_what: str
 
 
-async def _shadowed(config: Config, venue: Venue, account: VenueAccount, clock: Clock) -> _Opening:
-    """Read an account for which nothing is sent; raises PredsurvError."""
-    start = await read_shadow_start(account, live_journals(config, venue.name), clock)
-    source = ShadowSource(account, start, clock)
+async def _shadowed(
+    config: Config, venues: Sequence[Venue], accounts: Sequence[tuple[VenueName, VenueAccount]], clock: Clock
+) -> _Opening:
+    """Read the accounts for which nothing is sent; raises PredsurvError."""
+    found = {
+        name: ShadowedAccount(account, await read_shadow_start(account, live_journals(config, name), clock))
+        for name, account in accounts
+    }
+    source = ShadowSource(found, clock)
+    money = [f"the {dollars(each.start.cash)} of {each.account.name}" for each in found.values()]
     return _Opening(
-        lambda observe, limit: open_shadow(config, venue, source, observe, limit),
-        f"and sending nothing, as with the {dollars(start.cash)} of {account.name}",
+        lambda observe, limit: open_shadow(config, venues, source, observe, limit),
+        f"and sending nothing, as with {' and '.join(money)}",
     )
 
 

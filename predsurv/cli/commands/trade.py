@@ -98,7 +98,8 @@ def trade(
         if replay is not None:
             raise ConfigError("--replay trades on a recording: it goes with --paper")
         names, named = _venues(loaded, venue), bool(venue or loaded.trading.venues)
-        chosen = shadowed_venues(loaded, names) if shadow else confirmed_venues(loaded, names, named=named)
+        choose = shadowed_venues if shadow else confirmed_venues
+        chosen = choose(loaded, names, named=named)
 
         def run(signals: StopSignals) -> Coroutine[Any, Any, EndedRun]:
             return run_live(loaded, chosen, limit, signals, "shadow" if shadow else "twinned" if twin else "alone")

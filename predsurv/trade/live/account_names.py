@@ -20,9 +20,9 @@ def live_mode(config: Config, *venues: VenueName) -> str:
     return _LIVE + _AND.join(sorted(_venue_account(config, venue) for venue in venues))
 
 
-def shadow_mode(config: Config, venue: VenueName) -> str:
-    """Return the mode of runs that send nothing of what they make for the account of ``live_mode``."""
-    return live_mode(config, venue).replace(_LIVE, _SHADOW, 1)
+def shadow_mode(config: Config, *venues: VenueName) -> str:
+    """Return the mode of runs that send nothing of what they make for the accounts of ``live_mode``."""
+    return live_mode(config, *venues).replace(_LIVE, _SHADOW, 1)
 
 
 def is_live(mode: str) -> bool:
