@@ -62,6 +62,19 @@ class TokenBucket:
         """Admit no caller, waiting or new, for ``duration`` ns, as the venue asked."""
         self._held_until = max(self._held_until, self._clock.monotonic() + duration)
 
+    def resize(self, tokens: int, burst: int) -> None:
+        """Let ``tokens`` in per period from now on, and ``burst`` at once; what was spent stays spent."""
+        if min(tokens, burst) < 1:
+            raise ValueError("tokens and burst must be positive")
+        self._shortage(1)
+        self._level = min(self._level + max(burst - self._burst, 0) * self._period, burst * self._period)
+        self._tokens, self._burst = tokens, burst
+
+    def lower_to(self, available: int) -> None:
+        """Take note that no more than ``available`` tokens are left, by who counts them; below 0 they are owed."""
+        self._shortage(1)
+        self._level = min(self._level, available * self._period)
+
     def level(self) -> RequestLevel:
         """Return the room that is left now, none while the venue asked to wait; any thread may call it."""
         now = self._clock.monotonic()

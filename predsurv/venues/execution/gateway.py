@@ -174,6 +174,12 @@ def clock_fact(skew: int, skew_max: int) -> AccountFact:
     return AccountFact("clock", f"{abs(skew) // 1_000_000} ms {side} the venue", abs(skew) <= skew_max)
 
 
+def headroom_fact(what: str, level: RequestLevel, rate: int, cost: int = 1) -> AccountFact:
+    """Return how many of ``what`` a limit lets through now; ``rate``: what it gains a second, ``cost``: of each."""
+    text = f"{level.available // cost} of {level.burst // cost} now, {rate // cost} a second"
+    return AccountFact(f"{what} headroom", text)
+
+
 FundsCheck = Callable[[PlaceOrder, Market], OrderRefusal | None]
 """Returns why an account, as it was read, cannot pay for an order, beside its cash and shares; None when it can."""
 

@@ -190,6 +190,7 @@ class AccountLimits(Struct, gc=False):
 
     read: RateLimitRow
     write: RateLimitRow | None = None
+    usage_tier: str = ""
 
 
 class ApiKeysAnswer(Struct, gc=False):

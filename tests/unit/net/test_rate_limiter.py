@@ -122,3 +122,30 @@ def test_no_window_carries_more_than_burst_plus_rate(tokens: int, burst: int, co
         assert clock.monotonic() <= max(0, taken - burst) * 10 * S // tokens + len(costs)
 
     asyncio.run(scenario())
+
+
+async def test_what_was_spent_stays_spent_in_a_bucket_of_another_size() -> None:
+    clock = ManualClock()
+    bucket = TokenBucket(clock, tokens=1, period=S, burst=4)
+    await bucket.acquire(3)
+    bucket.resize(10, 20)
+    assert bucket.level() == RequestLevel(17, 20, 0)
+    await clock.advance(S // 10)
+    assert bucket.level().available == 18
+    bucket.resize(1, 5)
+    assert bucket.level() == RequestLevel(5, 5, 0)
+    with pytest.raises(ValueError, match="must be positive"):
+        bucket.resize(0, 5)
+
+
+async def test_who_counts_the_tokens_can_say_that_fewer_are_left_and_that_some_are_owed() -> None:
+    clock = ManualClock(jumps=True)
+    bucket = TokenBucket(clock, tokens=10, period=S, burst=20)
+    bucket.lower_to(50)
+    assert bucket.level().available == 20, "never more than were thought"
+    bucket.lower_to(3)
+    assert bucket.level().available == 3
+    bucket.lower_to(-2)
+    assert bucket.level().available == 0
+    await bucket.acquire()
+    assert clock.monotonic() == 3 * S // 10, "what is owed is paid first"

@@ -43,6 +43,7 @@ class TradingApi:
         self._routes: Mapping[tuple[str, str], _Answer] = {
             ("GET", "/auth/api-keys"): lambda _, key: json_response({"apiKeys": keys.of_address(key.address)}),
             ("DELETE", "/auth/api-key"): self._revoke,
+            ("GET", "/v1/user/rate-limit-tier"): lambda *_: json_response({"tier": "standard"}),
             ("GET", "/auth/ban-status/closed-only"): lambda *_: json_response({"closed_only": False}),
             ("POST", "/order"): orders.place,
             ("POST", "/orders"): orders.place_batch,

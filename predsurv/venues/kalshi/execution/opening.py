@@ -1,21 +1,21 @@
 """Opens the account of one key at Kalshi from configuration and environment."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from predsurv.config import Config
 from predsurv.core.errors import ConfigError
-from predsurv.core.num import format_micros
+from predsurv.core.num import format_dollars
 from predsurv.net.http import Http, HttpLimits
 from predsurv.ports import Clock
 from predsurv.store.universe import iso_second
-from predsurv.venues.execution.gateway import AccountFact, VenueAccount, clock_fact
+from predsurv.venues.execution.gateway import AccountFact, VenueAccount, clock_fact, headroom_fact
 from predsurv.venues.kalshi.account.decoder import in_terms_of
 from predsurv.venues.kalshi.auth import KEY_ID, PRIVATE_KEY, load_signer
 from predsurv.venues.kalshi.execution.account_reader import KalshiAccountReader
 from predsurv.venues.kalshi.execution.exchange_limit import ExchangeLimit
 from predsurv.venues.kalshi.execution.gateway import KalshiGateway
-from predsurv.venues.kalshi.execution.session import SKEW_MAX, KalshiSession
+from predsurv.venues.kalshi.execution.session import CANCEL_TOKENS, REQUEST_TOKENS, SKEW_MAX, KalshiSession
 
 _S: Final = 1_000_000_000
 LIMITS: Final = HttpLimits(concurrency=16, read_timeout=10 * _S, total_timeout=20 * _S, attempts=3)
@@ -69,12 +69,19 @@ async def _describe(session: KalshiSession, reader: KalshiAccountReader, clock: 
     cash = await reader.balance()
     facts = [
         clock_fact(session.skew, SKEW_MAX),
-        AccountFact("cash", f"{format_micros(cash.cash)} USD", cash.cash > 0),
+        AccountFact("cash", format_dollars(cash.cash), cash.cash > 0),
     ]
     facts += [
-        AccountFact(f"cash on shard {shard}", f"{format_micros(amount)} USD", amount > 0 or None)
+        AccountFact(f"cash on shard {shard}", format_dollars(amount), amount > 0 or None)
         for shard, amount in sorted(cash.shards.items())
     ]
     facts.append(_expiry(await session.key_expires(), clock.now()))
-    facts.append(AccountFact("write limit", f"{session.writes_per_second} tokens a second, an order costs 10"))
-    return facts
+    return [*facts, *_limits(session)]
+
+
+def _limits(session: KalshiSession) -> Iterator[AccountFact]:
+    levels, writes = session.request_levels(), session.writes_per_second
+    yield AccountFact("rate limit tier", session.tier or "not stated")
+    yield headroom_fact("orders", levels["orders"], writes, REQUEST_TOKENS)
+    yield headroom_fact("cancels", levels["orders"], writes, CANCEL_TOKENS)  # from the same budget
+    yield headroom_fact("reads", levels["reads"], session.reads_per_second, REQUEST_TOKENS)

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from predsurv.core.errors import ConfigError, PermanentError, SafetyError, TransientError
+from predsurv.core.text import sanitise
 from predsurv.net.http import Http, HttpReply, StatusError
 from predsurv.net.http_errors import http_date, retry_after
 from predsurv.net.rate_limiter import TokenBucket
@@ -33,14 +34,16 @@ _HOLD: Final = _S
 class KalshiSession:
     """Sends signed requests to ``base_url``; who opened ``http`` closes it. ``skew``: our clock ahead of theirs, ns.
 
-    ``writes_per_second``: tokens that the account's write budget gains.
+    ``tier``: the account's as the venue names it, "" where it does not; ``writes_per_second``, ``reads_per_second``:
+    tokens that its budgets gain.
     """
 
     def __init__(self, base_url: str, http: Http, signer: RequestSigner, clock: Clock) -> None:
         self._base, self._http, self._signer, self._clock = base_url.rstrip("/"), http, signer, clock
         self._writes, self._reads = _bucket(clock, _BASIC_WRITES, 0), _bucket(clock, _BASIC_READS, 0)
         self.skew = 0
-        self.writes_per_second = _BASIC_WRITES
+        self.tier = ""
+        self.writes_per_second, self.reads_per_second = _BASIC_WRITES, _BASIC_READS
 
     def request_levels(self) -> Mapping[str, RequestLevel]:
         """Return the room of the account's two limits, in the venue's tokens."""
@@ -61,7 +64,9 @@ class KalshiSession:
             limits = read_limits(await self.read("/account/limits"))
         except PermanentError as error:
             raise ConfigError(str(error)) from None
+        self.tier = sanitise(limits.usage_tier, 40)
         self._reads = _bucket(self._clock, limits.read.refill_rate, limits.read.bucket_capacity)
+        self.reads_per_second = limits.read.refill_rate
         if limits.write is not None and limits.write.refill_rate:
             self.writes_per_second = limits.write.refill_rate
             self._writes = _bucket(self._clock, limits.write.refill_rate, limits.write.bucket_capacity)

@@ -6,13 +6,13 @@ from typing import Final
 import msgspec
 
 from predsurv.core.errors import PredsurvError
-from predsurv.core.num import MICROS, format_micros
-from predsurv.core.text import sanitise
-from predsurv.venues.execution.gateway import AccountFact, clock_fact
+from predsurv.core.num import MICROS, format_dollars
+from predsurv.venues.execution.gateway import AccountFact, clock_fact, headroom_fact
 from predsurv.venues.polymarket.account.decoder import CollateralBalance
 from predsurv.venues.polymarket.execution.account_reader import ClobAccountReader
 from predsurv.venues.polymarket.execution.login import SKEW_MAX, PolymarketIdentity
 from predsurv.venues.polymarket.execution.session import ClobSession
+from predsurv.venues.polymarket.execution.signer_limits import SignerLimits
 from predsurv.venues.polymarket.orders.exchanges import EXCHANGE_V3, NEG_RISK, STANDARD
 
 _TYPES: Final = ("0: the key's own account", "1: proxy wallet", "2: Safe", "3: deposit wallet")
@@ -22,7 +22,7 @@ _UNLIMITED: Final = MICROS**3
 async def describe(
     identity: PolymarketIdentity, session: ClobSession, reader: ClobAccountReader
 ) -> Sequence[AccountFact]:
-    """Return the facts; what is optional and not answered is left out. Raises PredsurvError."""
+    """Return the facts, whether it is closed only where that is answered; raises PredsurvError."""
     signer = identity.signer
     cash = await reader.balance()
     facts = [
@@ -30,10 +30,11 @@ async def describe(
         AccountFact("funder", signer.maker),
         AccountFact("signature type", _TYPES[signer.wallet.signature_type]),
         clock_fact(identity.skew, SKEW_MAX),
-        AccountFact("cash", f"{format_micros(cash.balance)} USD", cash.balance > 0),
+        AccountFact("cash", format_dollars(cash.balance), cash.balance > 0),
         *_allowances(cash),
+        *_limits(session.limits),
     ]
-    return [*facts, *await _optional(session)]
+    return [*facts, *await _closed_only(session)]
 
 
 def _allowances(cash: CollateralBalance) -> Iterator[AccountFact]:
@@ -42,23 +43,21 @@ def _allowances(cash: CollateralBalance) -> Iterator[AccountFact]:
         if allowed is None:
             yield AccountFact(f"allowance {exchange.name}", "not stated")
         else:
-            text = "unlimited" if allowed >= _UNLIMITED else f"{format_micros(allowed)} USD"
+            text = "unlimited" if allowed >= _UNLIMITED else format_dollars(allowed)
             yield AccountFact(f"allowance {exchange.name}", text, allowed > 0)
 
 
-async def _optional(session: ClobSession) -> Sequence[AccountFact]:
-    facts = list[AccountFact]()
-    for name, path, key in (
-        ("rate limit tier", "/v1/user/rate-limit-tier", "tier"),
-        ("closed only", "/auth/ban-status/closed-only", "closed_only"),
-    ):
-        try:
-            body = msgspec.json.decode(await session.read(path))
-        except (PredsurvError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            continue
-        value = body.get(key) if isinstance(body, dict) else None
-        if isinstance(value, bool):
-            facts.append(AccountFact(name, "yes" if value else "no", not value))
-        elif value is not None:
-            facts.append(AccountFact(name, sanitise(str(value), 60)))
-    return facts
+def _limits(limits: SignerLimits) -> Iterator[AccountFact]:
+    yield AccountFact("rate limit tier", limits.tier or "not stated: the limits of the lowest are kept to")
+    rates, levels = limits.rates, limits.levels()
+    yield headroom_fact("orders", levels["orders"], rates.orders)
+    yield headroom_fact("cancels", levels["cancels"], rates.cancels)
+
+
+async def _closed_only(session: ClobSession) -> Sequence[AccountFact]:
+    try:
+        body = msgspec.json.decode(await session.read("/auth/ban-status/closed-only"))
+    except (PredsurvError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ()
+    value = body.get("closed_only") if isinstance(body, dict) else None
+    return [AccountFact("closed only", "yes" if value else "no", not value)] if isinstance(value, bool) else ()

@@ -32,6 +32,7 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
         raise
     places, signer = config.venues.polymarket, identity.signer
     session = ClobSession(places.clob_url, http, identity.api_key, clock)
+    await session.learn_tier()
     decoder = AccountDecoder(identity.api_key.owner, signer.maker)
     reader = ClobAccountReader(
         session,

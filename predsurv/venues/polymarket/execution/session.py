@@ -6,26 +6,26 @@ The only module that sends them.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from predsurv.core.errors import PermanentError, WireError
+import msgspec
+from msgspec import Struct
+
+from predsurv.core.errors import PermanentError, PredsurvError, WireError
 from predsurv.net.http import Http, HttpReply, StatusError
 from predsurv.net.http_errors import retry_after
 from predsurv.net.rate_limiter import TokenBucket
 from predsurv.ports import Clock, RequestLevel
+from predsurv.venues.polymarket.execution.signer_limits import SignerLimits
 from predsurv.venues.polymarket.orders.api_keys import ApiKey
 from predsurv.venues.requests import JSON_HEADERS, Query, VenueRequest
 
 _S: Final = 1_000_000_000
-# Per signer: 40 orders a second with a burst of 60, twice that for cancels. Per address: 500 readings of orders or of
-# trades in ten seconds, 200 of balances.
-_ORDER_TOKENS: Final = 40
-_ORDER_BURST: Final = 60
-_CANCEL_TOKENS: Final = 80
-_CANCEL_BURST: Final = 120
+# Per address: 500 readings of orders or of trades in ten seconds, 200 of balances.
 _READ_TOKENS: Final = 40
 _READ_BURST: Final = 80
 _BALANCE_TOKENS: Final = 15
 _BALANCE_BURST: Final = 30
 BALANCES: Final = "/balance-allowance"
+_TIER: Final = "/v1/user/rate-limit-tier"
 _HOLD: Final = _S
 ANSWER_WITHIN: Final = 4 * _S
 """How long (ns) a reading may wait for its answer: one from while the venue was silent has none any more."""
@@ -33,24 +33,36 @@ PAGES_MAX: Final = 200
 """Most pages that are read of one list."""
 
 
+class _TierBody(Struct, gc=False):
+    """``{"tier":"standard"}``."""
+
+    tier: str
+
+
 class ClobSession:
-    """Sends private requests to ``base_url`` with ``key``; who opened ``http`` closes it."""
+    """Sends private requests to ``base_url`` with ``key``; who opened ``http`` closes it. ``limits``: the signer's."""
 
     def __init__(self, base_url: str, http: Http, key: ApiKey, clock: Clock) -> None:
         self._base, self._http, self._key, self._clock = base_url.rstrip("/"), http, key, clock
-        self._orders = TokenBucket(clock, tokens=_ORDER_TOKENS, period=_S, burst=_ORDER_BURST)
-        self._cancels = TokenBucket(clock, tokens=_CANCEL_TOKENS, period=_S, burst=_CANCEL_BURST)
+        self.limits = SignerLimits(clock)
         self._reads = TokenBucket(clock, tokens=_READ_TOKENS, period=_S, burst=_READ_BURST)
         self._balances = TokenBucket(clock, tokens=_BALANCE_TOKENS, period=_S, burst=_BALANCE_BURST)
 
     def request_levels(self) -> Mapping[str, RequestLevel]:
         """Return the room of the limits of orders, cancels, reads and balances."""
         return {
-            "orders": self._orders.level(),
-            "cancels": self._cancels.level(),
+            **self.limits.levels(),
             "reads": self._reads.level(),
             "balances": self._balances.level(),
         }
+
+    async def learn_tier(self) -> None:
+        """Ask for the signer's tier, and keep to its limits; those of the lowest hold where that is not answered."""
+        try:
+            tier = msgspec.json.decode(await self.read(_TIER), type=_TierBody).tier
+        except (PredsurvError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        self.limits.adopt(tier)
 
     async def send(self, request: VenueRequest, orders: int = 1) -> HttpReply:
         """Send what places or cancels ``orders`` once, and return the answer whatever its status.
@@ -58,7 +70,7 @@ class ClobSession:
         Raises TransientError where it cannot have arrived, and AmbiguousError. After a 429 nothing is sent for as long
         as it asks.
         """
-        limiter = self._cancels if request.method == "DELETE" else self._orders
+        limiter = self.limits.bucket_of(request)
         await limiter.acquire(orders)
         reply = await self._http.exchange(
             request.method,
@@ -67,6 +79,7 @@ class ClobSession:
             params=request.query or None,
             sign=lambda: self._headers(request),
         )
+        self.limits.heed(limiter, reply.headers)
         if reply.status == 429:
             limiter.hold(self.wait_of(reply) or _HOLD)
         return reply

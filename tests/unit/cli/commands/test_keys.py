@@ -58,12 +58,14 @@ def test_a_good_key_of_polymarket_has_nothing_in_the_way(
         facts = checked(capsys, *POLYMARKET)
     assert facts["signer"] == facts["funder"] == (ADDRESS, "")
     assert facts["signature type"] == ("0: the key's own account", "")
-    assert facts["cash"] == ("1000 USD", "ok")
+    assert facts["cash"] == ("$1,000.00", "ok")
     assert facts[f"allowance {STANDARD.name}"] == ("unlimited", "ok")
-    assert facts[f"allowance {NEG_RISK.name}"] == ("5 USD", "ok")
+    assert facts[f"allowance {NEG_RISK.name}"] == ("$5.00", "ok")
     assert facts[f"allowance {EXCHANGE_V3.name}"] == ("not stated", "")
     assert facts["clock"][1] == "ok"
     assert facts["rate limit tier"] == ("gold", "")
+    assert facts["orders headroom"] == ("600 of 600 now, 400 a second", "")
+    assert facts["cancels headroom"] == ("1200 of 1200 now, 800 a second", "")
     assert facts["closed only"] == ("no", "ok")
 
 
@@ -74,8 +76,8 @@ def test_what_is_in_the_way_ends_with_1(monkeypatch: pytest.MonkeyPatch, capsys:
     with served(fake, monkeypatch):
         facts = checked(capsys, *POLYMARKET, code=1)
     assert facts["closed only"] == ("yes", "in the way")
-    assert facts["cash"] == ("0 USD", "in the way")
-    assert facts[f"allowance {STANDARD.name}"] == ("0 USD", "in the way")
+    assert facts["cash"] == ("$0.00", "in the way")
+    assert facts[f"allowance {STANDARD.name}"] == ("$0.00", "in the way")
 
 
 @pytest.mark.parametrize("body", [b"not json", b"[1]", b"{}", b'{"tier":null}', b"[" * 100_000])
@@ -84,7 +86,8 @@ def test_what_is_optional_and_not_answered_well_is_left_out(
 ) -> None:
     with served(FakeClob(Answering({"/v1/user/rate-limit-tier": body})), monkeypatch):
         facts = checked(capsys, *POLYMARKET)
-    assert "rate limit tier" not in facts
+    assert facts["rate limit tier"] == ("not stated: the limits of the lowest are kept to", "")
+    assert facts["orders headroom"] == ("60 of 60 now, 40 a second", "")
     assert "closed only" not in facts
 
 
@@ -95,10 +98,13 @@ def test_a_key_of_kalshi_with_its_shards_and_limit(
     fake.shards = {1: 0, 0: 1_000_000_000}
     with served(fake, monkeypatch):
         facts = checked(capsys, *KALSHI)
-    assert facts["cash"] == ("1000 USD", "ok")
-    assert facts["cash on shard 0"] == ("1000 USD", "ok")
-    assert facts["cash on shard 1"] == ("0 USD", "")
-    assert facts["write limit"] == ("1000 tokens a second, an order costs 10", "")
+    assert facts["cash"] == ("$1,000.00", "ok")
+    assert facts["cash on shard 0"] == ("$1,000.00", "ok")
+    assert facts["cash on shard 1"] == ("$0.00", "")
+    assert facts["rate limit tier"] == ("basic", "")
+    assert facts["orders headroom"] == ("100 of 100 now, 100 a second", "")
+    assert facts["cancels headroom"] == ("500 of 500 now, 500 a second", "")
+    assert facts["reads headroom"][0].endswith(" of 600 now, 200 a second")
     assert facts["clock"][1] == "ok"
 
 
