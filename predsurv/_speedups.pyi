@@ -1,25 +1,27 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from predsurv.collect.recording.instrument import RecordedInstrument
-from predsurv.core.events import MarketEvent
+from predsurv.core.events import BookSnapshot, MarketEvent, Trade
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.level_changes import PackedEvent, PackedRecord, PythonLevelChanges
+from predsurv.core.packed_book import PythonPackedBook
 from predsurv.engine.fills.told_trades import PythonToldTrades
 from predsurv.state import book
 from predsurv.state.ladder import PythonLadder
 from predsurv.store.wal.columns_codec import Columns
 from predsurv.venues.kalshi.books import MarketBook
-from predsurv.venues.polymarket.fast_decoder import Pending, PlainBook
+from predsurv.venues.polymarket.fast_decoder import Pending
 
 Buffer: TypeAlias = bytes | memoryview
 
 class NativeLadder(PythonLadder): ...
 class NativeBookCore(book.PythonBookCore): ...
 class NativeLevelChanges(PythonLevelChanges): ...
+class NativePackedBook(PythonPackedBook): ...
 class NativeToldTrades(PythonToldTrades): ...
 
-def fold_changes(
+def fold_events(
     events: list[PackedEvent],
     at: int,
     watermark: int,
@@ -29,8 +31,11 @@ def fold_changes(
     due: list[tuple[int, int, RecordedInstrument]],
     sequence: Iterator[int],
     interval: int,
+    levels: int,
+    heartbeat: int,
+    trusting: bool,
     /,
-) -> tuple[int, int]: ...
+) -> tuple[int, int, int, int]: ...
 def show_due(
     due: list[tuple[int, int, RecordedInstrument]],
     watermark: int,
@@ -40,17 +45,6 @@ def show_due(
     out: list[PackedRecord],
     /,
 ) -> None: ...
-def fold_level_changes(
-    changes: NativeLevelChanges,
-    instruments: dict[InstrumentKey, RecordedInstrument],
-    out: list[PackedRecord],
-    due: list[tuple[int, int, RecordedInstrument]],
-    sequence: Iterator[int],
-    interval: int,
-    levels: int,
-    heartbeat: int,
-    /,
-) -> tuple[int, int]: ...
 def columns_of(records: list[PackedRecord], table: dict[InstrumentKey, int], /) -> Columns: ...
 def plain_messages(data: bytes, pos: int, bytes_max: int, /) -> tuple[list[bytes], int, int]: ...
 def level_arrays(counts: bytes, pairs: bytes, levels: int, /) -> list[tuple[bytes | None, bytes]]: ...
@@ -91,7 +85,15 @@ class NativeDeltaReader:
     def read(self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], /) -> int: ...
 
 class NativeChangeReader:
-    def __init__(self, live: dict[str, InstrumentKey], epoch: int, packed: bool, /) -> None: ...
+    def __init__(
+        self,
+        live: dict[str, InstrumentKey],
+        subscribed: dict[str, InstrumentKey],
+        is_new: Callable[[Trade, str], bool],
+        epoch: int,
+        packed: bool,
+        /,
+    ) -> None: ...
     def read(
         self,
         frames: list[bytes],
@@ -101,8 +103,7 @@ class NativeChangeReader:
         pending: Pending | None,
         /,
     ) -> int: ...
+    def book(self, frame: bytes, ts_recv: int, /) -> BookSnapshot | PythonPackedBook | None: ...
     def before(self) -> bytes | None: ...
     def remember(self, frame: bytes, /) -> bool: ...
     def forget(self) -> None: ...
-
-def read_book(frame: bytes, /) -> PlainBook | None: ...

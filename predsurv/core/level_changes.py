@@ -4,12 +4,13 @@
 installation: rows of native integers, so that nothing between a frame and the log makes an object of a change.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from predsurv.core.events import BookDelta, MarketEvent
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.native import speedups
+from predsurv.core.packed_book import PackedBook
 from predsurv.core.records import Record
 
 CHANGES_MAX: Final = 1_024
@@ -57,11 +58,13 @@ else:
     LevelChanges = PythonLevelChanges if speedups is None else speedups.NativeLevelChanges
 
 
-PackedEvent = MarketEvent | LevelChanges
-"""An event of a feed that was asked to put level changes together."""
+PackedEvent = MarketEvent | LevelChanges | PackedBook
+"""An event of a feed that was asked for native integers: level changes put together, books with packed levels."""
 
-PackedRecord = Record | LevelChanges
+PackedRecord = Record | LevelChanges | PackedBook
 """A record on its way to the log, where changes are records one by one."""
+
+_PACKED: Final = frozenset({LevelChanges, PackedBook})
 
 
 def count_of(items: Sequence[PackedEvent | PackedRecord]) -> int:
@@ -73,16 +76,16 @@ def count_of(items: Sequence[PackedEvent | PackedRecord]) -> int:
 
 
 def each_event(events: Sequence[PackedEvent]) -> Sequence[MarketEvent]:
-    """Return ``events`` with one for each change."""
+    """Return ``events`` with one for each change, and every book as a snapshot."""
     return cast("Sequence[MarketEvent]", _each(events))
 
 
 def each_record(records: Sequence[PackedRecord]) -> Sequence[Record]:
-    """Return ``records`` with one for each change."""
+    """Return ``records`` with one for each change, and every book as a snapshot."""
     return cast("Sequence[Record]", _each(records))
 
 
 def _each(items: Sequence[object]) -> Sequence[object]:
-    if LevelChanges not in set(map(type, items)):
+    if _PACKED.isdisjoint(map(type, items)):
         return items
-    return [each for item in items for each in (item if isinstance(item, LevelChanges) else (item,))]
+    return [each for item in items for each in (cast("Iterable[object]", item) if type(item) in _PACKED else (item,))]

@@ -39,6 +39,33 @@ static PyObject *book_change(Book *self, PyObject *event)
     Py_RETURN_TRUE;
 }
 
+int book_load(Book *self, const PackedBook *packed)
+{
+    if (self->bids == NULL || self->asks == NULL || !PyObject_TypeCheck(self->bids, self->module->ladder)
+        || !PyObject_TypeCheck(self->asks, self->module->ladder)) {
+        PyErr_SetString(PyExc_TypeError, "a side of this book is no ladder");
+        return -1;
+    }
+    if (ladder_load((Ladder *)self->bids, packed->rungs, packed->bids) < 0
+        || ladder_load((Ladder *)self->asks, packed->rungs + packed->bids, packed->asks) < 0)
+        return -1;
+    self->numbers[STAMP_TS_RECV] = packed->ts;
+    self->numbers[STAMP_TS_VENUE] = packed->ts_venue;
+    self->numbers[STAMP_EPOCH] = packed->epoch_number;
+    self->numbers[STAMP_SEQ] = packed->seq;
+    self->plain = self->trusted = 1;
+    return 0;
+}
+
+static PyObject *book_load_packed(Book *self, PyObject *packed)
+{
+    if (!Py_IS_TYPE(packed, self->module->packed_book)) {
+        PyErr_SetString(PyExc_TypeError, "load(packed: PackedBook)");
+        return NULL;
+    }
+    return book_load(self, (PackedBook *)packed) < 0 ? NULL : Py_NewRef(Py_None);
+}
+
 /* A stamp, a new reference. */
 static PyObject *stamp(Book *self, int which)
 {
@@ -131,6 +158,7 @@ static void book_dealloc(Book *self)
 
 static PyMethodDef book_methods[] = {
     {"change", (PyCFunction)book_change, METH_O, "Apply a delta; False when the book is untrusted."},
+    {"load", (PyCFunction)book_load_packed, METH_O, "Trust the book, which is what packed says from here on."},
     {NULL, NULL, 0, NULL},
 };
 

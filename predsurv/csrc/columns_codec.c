@@ -2,6 +2,7 @@
 
 #include "columns.h"
 #include "level_changes.h"
+#include "packed_book.h"
 #include "packed_runs.h"
 #include "parts.h"
 
@@ -160,6 +161,31 @@ static int add_book(Columns *self, Py_ssize_t position, PyObject *book)
         || run_maybe(&runs[B_SEQ], slot(book, module->snapshot_at.seq)) < 0 ? -1 : 0;
 }
 
+/* The levels of one side, the best first. */
+static int add_rungs(Run *count, Run *prices, const Rung *rungs, Py_ssize_t depth, int sign)
+{
+    Py_ssize_t bytes = depth * (Py_ssize_t)sizeof(int64_t);
+    char *price = depth > 0 ? run_grow(prices, bytes) : NULL, *size = depth > 0 ? run_grow(prices + 1, bytes) : NULL;
+    if (depth > 0 && (price == NULL || size == NULL))
+        return -1;
+    for (Py_ssize_t i = 0; i < depth; i++) {
+        int64_t level[] = {sign * rungs[depth - 1 - i].rank, rungs[depth - 1 - i].size};
+        memcpy(price + i * (Py_ssize_t)sizeof(int64_t), &level[0], sizeof(int64_t));
+        memcpy(size + i * (Py_ssize_t)sizeof(int64_t), &level[1], sizeof(int64_t));
+    }
+    return run_int64(count, depth);
+}
+
+static int add_packed_book(Columns *self, Py_ssize_t position, const PackedBook *book)
+{
+    Run *runs = self->books;
+    return run_int64(&runs[B_POSITION], position) < 0 || add_key(self, &runs[B_KEY], book->key) < 0
+        || run_int64(&self->times, book->ts) < 0 || run_int64(&runs[B_TS_VENUE], book->ts_venue) < 0
+        || add_rungs(&runs[B_BIDS], &runs[B_BID_PRICES], book->rungs, book->bids, 1) < 0
+        || add_rungs(&runs[B_ASKS], &runs[B_ASK_PRICES], book->rungs + book->bids, book->asks, -1) < 0
+        || run_int64(&runs[B_MARK], book->epoch_number) < 0 || run_int64(&runs[B_SEQ], book->seq) < 0 ? -1 : 0;
+}
+
 static int add_packed(Run *count, Run *prices, PyObject *side)
 {
     if (!PyBytes_Check(side) || PyBytes_GET_SIZE(side) % LEVEL_BYTES != 0) {
@@ -245,6 +271,8 @@ static int add_record(Columns *self, PyObject *record)
         return add_delta(self, record);
     if (Py_IS_TYPE(record, module->top))
         return add_top(self, position, record);
+    if (Py_IS_TYPE(record, module->packed_book))
+        return add_packed_book(self, position, (PackedBook *)record);
     if (Py_IS_TYPE(record, module->snapshot))
         return add_book(self, position, record);
     return add_other(self, position, record);

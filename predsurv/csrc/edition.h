@@ -3,6 +3,6 @@
 #ifndef PREDSURV_EDITION_H
 #define PREDSURV_EDITION_H
 
-#define EDITION 12
+#define EDITION 13
 
 #endif

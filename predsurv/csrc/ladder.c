@@ -73,6 +73,16 @@ int ladder_put(Ladder *self, int64_t price, int64_t size)
     return 0;
 }
 
+int ladder_load(Ladder *self, const Rung *rungs, Py_ssize_t count)
+{
+    if (make_room(self, count) < 0)
+        return -1;
+    memcpy(self->rungs, rungs, (size_t)count * sizeof(Rung));
+    self->count = count;
+    doubt(self);
+    return 0;
+}
+
 static int numbers_of(PyObject *level, int64_t *price, int64_t *size)
 {
     if (!PyTuple_Check(level) || PyTuple_GET_SIZE(level) != 2) {

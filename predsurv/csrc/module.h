@@ -13,16 +13,17 @@
 /* References first, that the module can go through them. */
 typedef struct Module {
     /* Types of this module. */
-    PyTypeObject *ladder, *book, *level_changes, *kalshi_reader, *polymarket_reader, *rows, *told_trades, *replay;
+    PyTypeObject *ladder, *book, *level_changes, *packed_book, *kalshi_reader, *polymarket_reader, *rows, *told_trades, *replay;
     /* predsurv.core, which is there before this module. */
-    PyTypeObject *delta, *snapshot, *top;
-    PyObject *bid, *ask, *ts_recv, *start;
+    PyTypeObject *delta, *snapshot, *trade, *top;
+    PyObject *bid, *ask, *buy, *sell, *ts_recv, *start;
+    /* What ids of trades are made with. */
+    PyObject *blake2b, *hexdigest, *digest_size, *digest_names;
     /* The recorder: NULL until it folds for the first time. */
     PyTypeObject *line;
     PyObject *change, *packed, *heappush, *heappop;
     /* What a replay shows: NULL until one is made. */
-    PyTypeObject *trade, *instrument_state, *best_before;
-    PyObject *buy, *sell;
+    PyTypeObject *instrument_state, *best_before;
     /* Kalshi's books: NULL until a reader of its changes is made. */
     PyTypeObject *market_book;
     /* Texts and prices of frames, which come again and again. */
@@ -30,8 +31,9 @@ typedef struct Module {
     /* Where the fields of instances lie. */
     struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, side, price, size; } delta_at;
     struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, bids, asks; } snapshot_at;
+    struct { Py_ssize_t key, ts_recv; } trade_at;
     struct { Py_ssize_t key, ts_recv, ts_venue, bids, asks, trusted; } top_at;
-    struct { Py_ssize_t book, bids, asks, pending, due, changed_at, epoch, shown_at; } line_at;
+    struct { Py_ssize_t book, bids, asks, pending, due, changed_at, epoch, shown_at, told_at; } line_at;
     struct { Py_ssize_t price, size, ts; } state_at;
     struct { Py_ssize_t bids, asks, live; } market_book_at;
 } Module;

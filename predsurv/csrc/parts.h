@@ -11,12 +11,12 @@
 /* Ladders and books. */
 extern PyType_Spec ladder_spec, book_spec;
 
-/* Level changes of one time. */
-extern PyType_Spec level_changes_spec;
+/* Level changes of one time, and whole books. */
+extern PyType_Spec level_changes_spec, packed_book_spec;
 
 /* The recorder's fold and its rows of best levels. These prepare themselves when first called: they read types that are
    defined above `state`, which imports this module. */
-extern PyMethodDef recording_functions[], recording_changes_functions[];
+extern PyMethodDef recording_functions[];
 
 /* Records and levels as columns. */
 extern PyMethodDef columns_functions[];
@@ -31,7 +31,7 @@ extern PyMethodDef mine_functions[];
 extern PyMethodDef net_functions[];
 
 /* Polymarket's frames. */
-extern PyMethodDef polymarket_functions[];
+int trades_prepare(Module *module);
 extern PyType_Spec polymarket_reader_spec;
 
 /* Kalshi's frames; prepares itself when first made. */

@@ -1,15 +1,11 @@
 /* Polymarket's whole books, read without the texts in between; see wire_text.h. */
 
-#include "wire_text.h"
+#include "polymarket_books.h"
 
 #define LEVELS_MAX 10000 /* of one side */
 
-typedef struct { int64_t price, size; } Level;
-typedef struct { Level *levels; Py_ssize_t count, room; } Side;
-typedef struct { Text token; Side bids, asks; int64_t stamp; } Book;
-
 /* Take a level as it is nearly always written; NULL when it is not. */
-static inline const char *quick_level(const char *at, const char *end, Level *level)
+static inline const char *quick_level(const char *at, const char *end, WireLevel *level)
 {
     Text ignored;
     at = rest_of_number(AFTER(at, end, "{\"price\":\""), end, &ignored, &level->price);
@@ -18,7 +14,7 @@ static inline const char *quick_level(const char *at, const char *end, Level *le
     return at != NULL && is_price(level->price) ? at : NULL;
 }
 
-static const char *take_level(const char *at, const char *end, Level *level)
+static const char *take_level(const char *at, const char *end, WireLevel *level)
 {
     unsigned seen = 0;
     Text name, value;
@@ -44,12 +40,12 @@ static const char *take_level(const char *at, const char *end, Level *level)
     }
 }
 
-static int make_room(Side *side)
+static int make_room(WireSide *side)
 {
     if (side->count < side->room)
         return 1;
     Py_ssize_t room = side->room ? 2 * side->room : 64;
-    Level *levels = PyMem_Realloc(side->levels, (size_t)room * sizeof(Level));
+    WireLevel *levels = PyMem_Realloc(side->levels, (size_t)room * sizeof(WireLevel));
     if (levels == NULL)
         return 0;
     side->levels = levels;
@@ -57,7 +53,7 @@ static int make_room(Side *side)
     return 1;
 }
 
-static const char *take_side(const char *at, const char *end, Side *side)
+static const char *take_side(const char *at, const char *end, WireSide *side)
 {
     if (at >= end || *at++ != '[' || (at = skip_spaces(at, end)) >= end)
         return NULL;
@@ -66,7 +62,7 @@ static const char *take_side(const char *at, const char *end, Side *side)
     for (;;) {
         if (side->count == LEVELS_MAX || !make_room(side))
             return NULL;
-        Level *level = &side->levels[side->count];
+        WireLevel *level = &side->levels[side->count];
         const char *after = quick_level(at, end, level);
         if (after == NULL)
             after = take_level(skip_spaces(at, end), end, level);
@@ -81,7 +77,7 @@ static const char *take_side(const char *at, const char *end, Side *side)
 }
 
 /* Take the value of a field; NULL when the message is not in its present form. */
-static const char *take_value(Text name, const char *at, const char *end, Book *book, unsigned *said)
+static const char *take_value(Text name, const char *at, const char *end, BookMessage *book, unsigned *said)
 {
     unsigned seen = *said;
     Text value;
@@ -100,6 +96,8 @@ static const char *take_value(Text name, const char *at, const char *end, Book *
         ONCE(8u, NULL);
         if ((book->stamp = stamp_of(value)) < 0)
             return NULL;
+    } else if (IS(name, "tick_size")) {
+        book->states_tick = 1;
     } else if (IS(name, "event_type")) {
         ONCE(16u, NULL);
         if (!IS(value, "book"))
@@ -109,7 +107,7 @@ static const char *take_value(Text name, const char *at, const char *end, Book *
     return at;
 }
 
-static int read_fields(const char *at, Py_ssize_t size, Book *book)
+static int read_fields(const char *at, Py_ssize_t size, BookMessage *book)
 {
     const char *end = at + size;
     unsigned seen = 0;
@@ -128,7 +126,7 @@ static int read_fields(const char *at, Py_ssize_t size, Book *book)
 }
 
 /* The order of a side's prices: 1 rising, -1 falling, 0 neither, which is for the patient reader. */
-static int order_of(const Side *side)
+static int order_of(const WireSide *side)
 {
     int order = 1;
     for (Py_ssize_t i = 1; i < side->count; i++) {
@@ -141,62 +139,40 @@ static int order_of(const Side *side)
     return order;
 }
 
-static PyObject *level_of(Module *module, Level level)
+/* Put the levels of a side, without empty ones, where a book has them; return how many there are. */
+static Py_ssize_t put_side(Rung *rungs, const WireSide *side, int sign)
 {
-    PyObject *price = price_of(module, level.price), *size = PyLong_FromLongLong(level.size);
-    PyObject *pair = price != NULL && size != NULL ? PyTuple_New(2) : NULL;
-    if (pair == NULL) {
-        Py_XDECREF(price);
-        Py_XDECREF(size);
-        return NULL;
+    int backwards = order_of(side) != sign; /* the best comes first */
+    Py_ssize_t held = 0;
+    for (Py_ssize_t i = 0; i < side->count; i++) {
+        const WireLevel *level = &side->levels[backwards ? side->count - 1 - i : i];
+        rungs[held] = (Rung){sign * level->price, level->size};
+        held += level->size != 0;
     }
-    PyTuple_SET_ITEM(pair, 0, price);
-    PyTuple_SET_ITEM(pair, 1, size);
-    PyObject_GC_UnTrack(pair); /* two numbers are in no cycle: the collector would find that out at some cost */
-    return pair;
+    return held;
 }
 
-/* The levels of a side as a tuple, without empty ones, from its end when `backwards`. */
-static PyObject *levels_of(Module *module, const Side *side, int backwards)
+int read_book(PyObject *frame, BookMessage *out)
 {
-    Py_ssize_t held = 0, place = 0;
-    for (Py_ssize_t i = 0; i < side->count; i++)
-        held += side->levels[i].size != 0;
-    PyObject *levels = PyTuple_New(held);
-    for (Py_ssize_t i = 0; levels != NULL && i < side->count; i++) {
-        Level level = side->levels[backwards ? side->count - 1 - i : i];
-        if (level.size == 0)
-            continue;
-        PyObject *pair = level_of(module, level);
-        if (pair == NULL)
-            Py_CLEAR(levels);
-        else
-            PyTuple_SET_ITEM(levels, place++, pair);
-    }
-    return levels;
+    out->bids.count = out->asks.count = out->states_tick = 0;
+    return PyBytes_CheckExact(frame) && read_fields(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), out)
+        && order_of(&out->bids) && order_of(&out->asks);
 }
 
-PyObject *read_book(PyObject *given, PyObject *frame)
+PackedBook *packed_message(Module *module, const BookMessage *said, PyObject *key, PyObject *ts_recv, PyObject *epoch)
 {
-    Module *module = PyModule_GetState(given);
-    Book book = {.stamp = -1};
-    PyObject *found = NULL;
-    int bids = 0, asks = 0;
-    if (PyBytes_CheckExact(frame) && read_fields(PyBytes_AS_STRING(frame), PyBytes_GET_SIZE(frame), &book)) {
-        bids = order_of(&book.bids);
-        asks = order_of(&book.asks);
+    PackedBook *book = packed_book_new(module, key, ts_recv, epoch, said->bids.count + said->asks.count);
+    if (book != NULL) {
+        book->ts_venue = is_plausible(said->stamp) ? said->stamp * MICROS : INT64_MIN;
+        book->bids = put_side(book->rungs, &said->bids, 1);
+        book->asks = put_side(book->rungs + book->bids, &said->asks, -1);
     }
-    if (bids && asks) {
-        PyObject *best_bids = levels_of(module, &book.bids, bids > 0);
-        PyObject *best_asks = levels_of(module, &book.asks, asks < 0);
-        if (best_bids != NULL && best_asks != NULL)
-            found = Py_BuildValue("(s#OOL)", book.token.at, book.token.size, best_bids, best_asks, book.stamp);
-        Py_XDECREF(best_bids);
-        Py_XDECREF(best_asks);
-    } else {
-        found = Py_NewRef(Py_None);
-    }
-    PyMem_Free(book.bids.levels);
-    PyMem_Free(book.asks.levels);
-    return found;
+    return book;
+}
+
+void forget_book(BookMessage *self)
+{
+    PyMem_Free(self->bids.levels);
+    PyMem_Free(self->asks.levels);
+    memset(self, 0, sizeof *self);
 }

@@ -1,4 +1,4 @@
-/* Polymarket's price changes, read without the texts in between.
+/* Polymarket's price changes, trades and books, read without the texts in between.
 
    The same as fast_decoder.py. What is not in its present form is left to the patient reader in Python, so a
    message that this does not understand costs time and nothing more. What it takes means the same to both; tests
@@ -6,7 +6,9 @@
 
 #include "level_changes.h"
 #include "parts.h"
+#include "polymarket_books.h"
 #include "polymarket_scan.h"
+#include "polymarket_trades.h"
 #include "runs.h"
 
 #define TOKEN_MAX 256  /* of a remembered text; others are not worth it */
@@ -47,9 +49,10 @@ static int64_t venue_time(int64_t stamp) { return is_plausible(stamp) ? stamp * 
 typedef struct {
     PyObject_HEAD
     Module *module;
-    PyObject *live, *epoch, *before;
+    PyObject *live, *subscribed, *is_new, *epoch, *before;
     Changes messages[2]; /* that of `before`, whose texts lie in it, and room for the next */
     int said_before;     /* which of them is that of `before` */
+    BookMessage book;    /* room for a book */
     char packed;
 } Reader;
 
@@ -67,7 +70,8 @@ static int append_delta(Reader *self, Reading *to, const Entry *entry, PyObject 
         to->ts_venue = ts_venue == ABSENT ? Py_NewRef(Py_None) : PyLong_FromLongLong(ts_venue);
     PyObject *price = price_of(self->module, entry->price), *size = PyLong_FromLongLong(entry->size), *delta = NULL;
     if (to->ts_venue != NULL && price != NULL && size != NULL) {
-        PyObject *given[] = {key, to->ts_recv, to->ts_venue, self->epoch, Py_None, entry->bid ? self->module->bid : self->module->ask, price, size};
+        PyObject *given[] = {key, to->ts_recv, to->ts_venue, self->epoch, Py_None, entry->bid ? self->module->bid
+                             : self->module->ask, price, size};
         delta = PyObject_Vectorcall((PyObject *)self->module->delta, given, 8, NULL);
     }
     Py_XDECREF(price);
@@ -93,15 +97,21 @@ static int append_change(Reader *self, Reading *to, const Entry *entry, PyObject
     return level_changes_add(changes, change);
 }
 
+/* The instrument of a token in a dict, borrowed; NULL where it has none, or with an exception. */
+static PyObject *key_of(Module *module, PyObject *keys, Text token)
+{
+    PyObject *text = remembered_text(module, token), *key = text == NULL ? NULL : PyDict_GetItemWithError(keys, text);
+    Py_XDECREF(text);
+    return key;
+}
+
 static int add_changes(Reader *self, Reading *to, const Changes *message)
 {
     int64_t ts_venue = venue_time(message->stamp);
     int failed = 0;
     for (int i = 0; i < message->count && !failed; i++) {
         const Entry *entry = &message->entries[i];
-        PyObject *text = remembered_text(self->module, entry->token);
-        PyObject *key = text == NULL ? NULL : PyDict_GetItemWithError(self->live, text);
-        Py_XDECREF(text);
+        PyObject *key = key_of(self->module, self->live, entry->token);
         if (key == NULL)
             failed = PyErr_Occurred() != NULL;
         else
@@ -111,16 +121,95 @@ static int add_changes(Reader *self, Reading *to, const Changes *message)
     return failed ? -1 : 0;
 }
 
+/* Append a trade unless it was told before. -1 with an exception. */
+static int append_trade(Reader *self, Reading *to, const TradeMessage *said, PyObject *key)
+{
+    PyObject *trade = trade_event(self->module, said, key, to->ts_recv), *is_new = NULL;
+    PyObject *transaction = PyUnicode_FromStringAndSize(said->transaction.at, said->transaction.size);
+    if (trade != NULL && transaction != NULL) {
+        PyObject *given[] = {trade, transaction};
+        is_new = PyObject_Vectorcall(self->is_new, given, 2, NULL);
+    }
+    int failed = is_new == NULL || (is_new == Py_True && PyList_Append(to->out, trade) < 0);
+    to->changes = NULL; /* changes that follow stand behind it */
+    Py_XDECREF(trade);
+    Py_XDECREF(transaction);
+    Py_XDECREF(is_new);
+    return failed ? -1 : 0;
+}
+
+static int note_frame(const Reading *to, PyObject *frame)
+{
+    return to->noted == Py_None ? 0 : PyList_Append(to->noted, frame);
+}
+
+/* Take the trade of a wanted instrument, as take_frame. */
+static int take_trade(Reader *self, PyObject *frame, Reading *to)
+{
+    TradeMessage said;
+    if (!read_trade(frame, &said))
+        return 0;
+    PyObject *key = Py_XNewRef(key_of(self->module, self->subscribed, said.token));
+    if (key == NULL)
+        return PyErr_Occurred() ? -1 : 0;
+    int failed = append_trade(self, to, &said, key) < 0 || note_frame(to, frame) < 0;
+    Py_DECREF(key);
+    Py_CLEAR(self->before);
+    return failed ? -1 : 1;
+}
+
+/* The book that was read last as an event. NULL with an exception. */
+static PyObject *book_event(Reader *self, PyObject *key, PyObject *ts_recv)
+{
+    PackedBook *book = packed_message(self->module, &self->book, key, ts_recv, self->epoch);
+    PyObject *event = book == NULL || self->packed ? Py_XNewRef((PyObject *)book) : packed_book_event(book);
+    Py_XDECREF(book);
+    return event;
+}
+
+/* Whether a frame as it usually is names an instrument without a book, such as a token heard for its trades. */
+static int names_other(Reader *self, PyObject *frame)
+{
+    const char *at = PyBytes_AS_STRING(frame), *end = at + PyBytes_GET_SIZE(frame);
+    Text market, token;
+    at = rest_of_text(AFTER(at, end, "{\"market\":\""), end, &market);
+    at = rest_of_text(AFTER(at, end, ",\"asset_id\":\""), end, &token);
+    return at != NULL && plain(token.at, token.size) && key_of(self->module, self->live, token) == NULL;
+}
+
+/* Take the book of an instrument that has one already, unless it states the tick size: as take_frame. */
+static int take_book(Reader *self, PyObject *frame, Reading *to)
+{
+    if (names_other(self, frame) || !read_book(frame, &self->book) || self->book.states_tick)
+        return PyErr_Occurred() ? -1 : 0;
+    PyObject *key = Py_XNewRef(key_of(self->module, self->live, self->book.token));
+    if (key == NULL)
+        return PyErr_Occurred() ? -1 : 0;
+    PyObject *event = book_event(self, key, to->ts_recv);
+    int failed = event == NULL || PyList_Append(to->out, event) < 0 || note_frame(to, frame) < 0;
+    to->changes = NULL; /* changes that follow stand behind it */
+    Py_XDECREF(event);
+    Py_DECREF(key);
+    Py_CLEAR(self->before);
+    return failed ? -1 : 1;
+}
+
 /* Take one frame: 1 taken, 0 not in its present form, -1 an exception. */
 static int take_frame(Reader *self, PyObject *frame, Reading *to)
 {
     Changes *message = &self->messages[!self->said_before];
     const Changes *before = self->before == NULL ? NULL : &self->messages[self->said_before];
-    if (!is_change(frame) || !read_changes(frame, message))
+    if (!PyBytes_CheckExact(frame))
+        return 0;
+    if (!is_change(frame)) {
+        int taken = take_trade(self, frame, to);
+        return taken ? taken : take_book(self, frame, to);
+    }
+    if (!read_changes(frame, message))
         return 0;
     if (before != NULL && before->stamp == message->stamp && repeats(message, before))
         return 1;
-    if (add_changes(self, to, message) < 0 || (to->noted != Py_None && PyList_Append(to->noted, frame) < 0))
+    if (add_changes(self, to, message) < 0 || note_frame(to, frame) < 0)
         return -1;
     self->said_before = !self->said_before;
     Py_XSETREF(self->before, Py_NewRef(frame));
@@ -165,6 +254,20 @@ static PyObject *reader_read(Reader *self, PyObject *const *args, Py_ssize_t cou
     return PyLong_FromSsize_t(at);
 }
 
+static PyObject *reader_book(Reader *self, PyObject *const *args, Py_ssize_t count)
+{
+    if (count != 2 || self->subscribed == NULL) {
+        PyErr_SetString(PyExc_TypeError, "book(frame: bytes, ts_recv: int) of a reader that was made");
+        return NULL;
+    }
+    PyObject *key = read_book(args[0], &self->book) ? Py_XNewRef(key_of(self->module, self->subscribed, self->book.token)) : NULL;
+    if (key == NULL)
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    PyObject *event = book_event(self, key, args[1]);
+    Py_DECREF(key);
+    return event;
+}
+
 static PyObject *reader_forget(Reader *self, PyObject *Py_UNUSED(ignored))
 {
     Py_CLEAR(self->before);
@@ -189,13 +292,16 @@ static PyObject *reader_remember(Reader *self, PyObject *frame)
 
 static int reader_init(Reader *self, PyObject *args, PyObject *Py_UNUSED(keywords))
 {
-    PyObject *live, *epoch;
+    PyObject *live, *subscribed, *is_new, *epoch;
     int packed;
-    if (!PyArg_ParseTuple(args, "O!O!p", &PyDict_Type, &live, &PyLong_Type, &epoch, &packed))
+    if (!PyArg_ParseTuple(args, "O!O!OO!p", &PyDict_Type, &live, &PyDict_Type, &subscribed, &is_new, &PyLong_Type,
+                          &epoch, &packed))
         return -1;
     if ((self->module = module_of(Py_TYPE(self))) == NULL)
         return -1;
     Py_XSETREF(self->live, Py_NewRef(live));
+    Py_XSETREF(self->subscribed, Py_NewRef(subscribed));
+    Py_XSETREF(self->is_new, Py_NewRef(is_new));
     Py_XSETREF(self->epoch, Py_NewRef(epoch));
     self->packed = (char)packed;
     return 0;
@@ -205,12 +311,16 @@ static int reader_traverse(Reader *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->live);
+    Py_VISIT(self->subscribed);
+    Py_VISIT(self->is_new);
     return 0;
 }
 
 static int reader_clear(Reader *self)
 {
     Py_CLEAR(self->live);
+    Py_CLEAR(self->subscribed);
+    Py_CLEAR(self->is_new);
     Py_CLEAR(self->epoch);
     Py_CLEAR(self->before);
     return 0;
@@ -220,11 +330,13 @@ static void reader_dealloc(Reader *self)
 {
     PyObject_GC_UnTrack(self);
     reader_clear(self);
+    forget_book(&self->book);
     free_instance(self);
 }
 
 static PyMethodDef reader_methods[] = {
     {"read", (PyCFunction)(void (*)(void))reader_read, METH_FASTCALL, "Read frames from a place on; see fast_decoder.py."},
+    {"book", (PyCFunction)(void (*)(void))reader_book, METH_FASTCALL, "Read the book of a wanted token; None for others."},
     {"before", (PyCFunction)reader_before, METH_NOARGS, "Return the message before, None when it is forgotten."},
     {"remember", (PyCFunction)reader_remember, METH_O, "Take a message for the one before, if in its present form."},
     {"forget", (PyCFunction)reader_forget, METH_NOARGS, "Forget the message before: what follows is no repetition."},
@@ -232,7 +344,7 @@ static PyMethodDef reader_methods[] = {
 };
 
 static PyType_Slot reader_slots[] = {
-    {Py_tp_doc, "Reads price changes; see fast_decoder.py."},
+    {Py_tp_doc, "Reads price changes, trades and books; see fast_decoder.py."},
     {Py_tp_new, PyType_GenericNew},
     {Py_tp_init, reader_init},
     {Py_tp_dealloc, reader_dealloc},
@@ -247,9 +359,4 @@ PyType_Spec polymarket_reader_spec = {
     .basicsize = sizeof(Reader),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = reader_slots,
-};
-
-PyMethodDef polymarket_functions[] = {
-    {"read_book", read_book, METH_O, "Read a whole book; see fast_decoder.py."},
-    {NULL, NULL, 0, NULL},
 };

@@ -8,14 +8,12 @@
 
 #define BLOCK 32 /* changes that are fetched together */
 
-/* Where the rows are written and queued, and when they are due: as show_due and fold_changes have it. */
+/* Changes on their way into books; what is not said here is as Recording has it. */
 typedef struct {
     const Module *module;
-    PyObject *lines, *out, *heap, *order, *levels;
-    int64_t interval, heartbeat;
+    Recording *to;
     const LevelChanges *changes;
-    Py_ssize_t written;     /* changes up to here are in `out`, or left out */
-    Py_ssize_t strays, orphans;
+    Py_ssize_t written;      /* changes up to here are in `out`, or left out */
     PyTypeObject *book_kind; /* a kind of book seen before */
 } Fold;
 
@@ -38,7 +36,7 @@ static int write_changes(Fold *self, Py_ssize_t end)
         return 0;
     int all = self->written == 0 && end == changes->count;
     PyObject *part = all ? Py_NewRef((PyObject *)changes) : (PyObject *)level_changes_slice(changes, self->written, end);
-    int failed = part == NULL || PyList_Append(self->out, part) < 0;
+    int failed = part == NULL || PyList_Append(self->to->out, part) < 0;
     Py_XDECREF(part);
     self->written = end;
     return failed ? -1 : 0;
@@ -99,21 +97,6 @@ static int change_book(Fold *self, Book *book, const LevelChange *row)
     return 0;
 }
 
-/* The book changed and a row is due: what SnapshotSampler.book_changed does. */
-static int put_in_line(Fold *self, PyObject *line)
-{
-    const Module *module = self->module;
-    int64_t shown_at = time_at(line, module->line_at.shown_at), due = shown_at + self->interval;
-    if (shown_at == -1 && PyErr_Occurred())
-        return -1;
-    PyObject *when = due < self->changes->ts ? Py_NewRef(self->changes->ts_recv) : PyLong_FromLongLong(due);
-    if (when == NULL || push(module, self->heap, when, self->order, line) < 0) {
-        Py_XDECREF(when);
-        return -1;
-    }
-    return store(line, module->line_at.due, when) < 0 || store(line, module->line_at.pending, Py_NewRef(Py_True)) < 0 ? -1 : 0;
-}
-
 /* Fold the change at `at` into its line: what EventReducer._delta does. */
 static int fold_change(Fold *self, Py_ssize_t at, PyObject *line)
 {
@@ -123,13 +106,13 @@ static int fold_change(Fold *self, Py_ssize_t at, PyObject *line)
     int overdue = book == NULL ? -1 : is_overdue(self, line);
     if (overdue < 0)
         return -1;
-    if (overdue && (write_changes(self, at) < 0 || show_row(module, line, self->levels, self->heartbeat, self->out) < 0))
+    if (overdue && (write_changes(self, at) < 0 || show_row(module, line, self->to->levels, self->to->heartbeat, self->to->out) < 0))
         return -1;
     int same = of_same_epoch(self, line);
     if (same < 0)
         return -1;
     if (!same || !book->trusted) {
-        self->orphans++;
+        self->to->orphans++;
         int failed = write_changes(self, at) < 0;
         self->written = at + 1;
         return failed ? -1 : 0;
@@ -137,7 +120,8 @@ static int fold_change(Fold *self, Py_ssize_t at, PyObject *line)
     if (change_book(self, book, row) < 0
         || store(line, module->line_at.changed_at, Py_NewRef(self->changes->ts_recv)) < 0)
         return -1;
-    return slot(line, module->line_at.pending) == Py_True ? 0 : put_in_line(self, line);
+    return slot(line, module->line_at.pending) == Py_True
+        ? 0 : put_in_line(self->to, line, self->changes->ts_recv, self->changes->ts);
 }
 
 /* Fetch the first two lines of memory of a line or a book. */
@@ -157,7 +141,7 @@ static int find_lines(Fold *self, Py_ssize_t first, Py_ssize_t count, PyObject *
     for (Py_ssize_t i = 0; i < count; i++)
         FETCH(rows[i].key);
     for (Py_ssize_t i = 0; i < count; i++) {
-        lines[i] = Py_XNewRef(PyDict_GetItemWithError(self->lines, rows[i].key));
+        lines[i] = Py_XNewRef(PyDict_GetItemWithError(self->to->lines, rows[i].key));
         if (lines[i] == NULL && PyErr_Occurred())
             return -1;
         if (lines[i] != NULL)
@@ -190,7 +174,7 @@ static int fold_block(Fold *self, Py_ssize_t first, Py_ssize_t count, PyObject *
         if (lines[i] == NULL) {
             if (write_changes(self, first + i) < 0)
                 return -1;
-            self->strays++;
+            self->to->strays++;
             self->written = first + i + 1;
         }
     }
@@ -211,30 +195,8 @@ static int fold_all(Fold *self)
     return write_changes(self, self->changes->count);
 }
 
-/* fold_level_changes(changes, lines, out, heap, order, interval, levels, heartbeat): see recording/reducer.py. */
-static PyObject *fold_level_changes(PyObject *given, PyObject *args)
+int fold_level_changes(Recording *to, const LevelChanges *changes)
 {
-    Module *module = PyModule_GetState(given);
-    Fold self = {.module = module, .book_kind = module->book};
-    PyObject *changes;
-    long long interval, heartbeat;
-    if (recording_prepare(module) < 0)
-        return NULL;
-    if (!PyArg_ParseTuple(args, "O!O!O!O!OLO!L", module->level_changes, &changes, &PyDict_Type, &self.lines, &PyList_Type,
-                          &self.out, &PyList_Type, &self.heap, &self.order, &interval, &PyLong_Type, &self.levels,
-                          &heartbeat))
-        return NULL;
-    if (!PyIter_Check(self.order)) {
-        PyErr_SetString(PyExc_TypeError, "the order is an iterator");
-        return NULL;
-    }
-    self.interval = interval;
-    self.heartbeat = heartbeat;
-    self.changes = (LevelChanges *)changes;
-    return fold_all(&self) < 0 ? NULL : Py_BuildValue("nn", self.strays, self.orphans);
+    Fold self = {.module = to->module, .to = to, .changes = changes, .book_kind = to->module->book};
+    return fold_all(&self);
 }
-
-PyMethodDef recording_changes_functions[] = {
-    {"fold_level_changes", fold_level_changes, METH_VARARGS, "Fold level changes; see recording/reducer.py."},
-    {NULL, NULL, 0, NULL},
-};

@@ -162,7 +162,7 @@ int recording_prepare(Module *module)
         || line == NULL || !AT(module->line_at, line, book) || !AT(module->line_at, line, bids)
         || !AT(module->line_at, line, asks) || !AT(module->line_at, line, pending) || !AT(module->line_at, line, due)
         || !AT(module->line_at, line, changed_at) || !AT(module->line_at, line, epoch)
-        || !AT(module->line_at, line, shown_at)) {
+        || !AT(module->line_at, line, shown_at) || !AT(module->line_at, line, told_at)) {
         Py_XDECREF(line);
         return -1;
     }

@@ -8,12 +8,9 @@ int events_prepare(Module *module)
 {
     if (module->instrument_state != NULL)
         return 0;
-    Py_XSETREF(module->buy, PyUnicode_InternFromString("buy"));
-    Py_XSETREF(module->sell, PyUnicode_InternFromString("sell"));
-    Py_XSETREF(module->trade, core_type("predsurv.core.events", "Trade"));
     Py_XSETREF(module->best_before, core_type("predsurv.engine.call_filter", "BestBefore"));
     PyTypeObject *state = core_type("predsurv.state.market_cache", "InstrumentState");
-    if (module->buy == NULL || module->sell == NULL || module->trade == NULL || module->best_before == NULL
+    if (module->best_before == NULL
         || state == NULL || !(module->state_at.price = slot_of(state, "last_price"))
         || !(module->state_at.size = slot_of(state, "last_size"))
         || !(module->state_at.ts = slot_of(state, "last_trade_ts"))) {

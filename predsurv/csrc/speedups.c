@@ -22,13 +22,16 @@ static int core_prepare(Module *self)
 {
     self->delta = core_type("predsurv.core.events", "BookDelta");
     self->snapshot = core_type("predsurv.core.events", "BookSnapshot");
+    self->trade = core_type("predsurv.core.events", "Trade");
     self->top = core_type("predsurv.core.records", "BookTop");
     self->bid = PyUnicode_InternFromString("bid");
     self->ask = PyUnicode_InternFromString("ask");
+    self->buy = PyUnicode_InternFromString("buy");
+    self->sell = PyUnicode_InternFromString("sell");
     self->ts_recv = PyUnicode_InternFromString("ts_recv");
     self->start = PyUnicode_InternFromString("start");
-    if (self->delta == NULL || self->snapshot == NULL || self->top == NULL || self->bid == NULL || self->ask == NULL
-        || self->ts_recv == NULL || self->start == NULL)
+    if (self->delta == NULL || self->snapshot == NULL || self->trade == NULL || self->top == NULL || self->bid == NULL
+        || self->ask == NULL || self->buy == NULL || self->sell == NULL || self->ts_recv == NULL || self->start == NULL)
         return -1;
     int found = AT(self->delta_at, self->delta, key) && AT(self->delta_at, self->delta, ts_recv)
         && AT(self->delta_at, self->delta, ts_venue) && AT(self->delta_at, self->delta, epoch)
@@ -37,7 +40,8 @@ static int core_prepare(Module *self)
         && AT(self->snapshot_at, self->snapshot, key) && AT(self->snapshot_at, self->snapshot, ts_recv)
         && AT(self->snapshot_at, self->snapshot, ts_venue) && AT(self->snapshot_at, self->snapshot, epoch)
         && AT(self->snapshot_at, self->snapshot, seq) && AT(self->snapshot_at, self->snapshot, bids)
-        && AT(self->snapshot_at, self->snapshot, asks) && AT(self->top_at, self->top, key)
+        && AT(self->snapshot_at, self->snapshot, asks) && AT(self->trade_at, self->trade, key)
+        && AT(self->trade_at, self->trade, ts_recv) && AT(self->top_at, self->top, key)
         && AT(self->top_at, self->top, ts_recv) && AT(self->top_at, self->top, ts_venue)
         && AT(self->top_at, self->top, bids) && AT(self->top_at, self->top, asks)
         && AT(self->top_at, self->top, trusted);
@@ -50,6 +54,7 @@ static int add_types(PyObject *module)
     Module *self = PyModule_GetState(module);
     const struct { PyTypeObject **place; PyType_Spec *spec; } types[] = {
         {&self->ladder, &ladder_spec}, {&self->book, &book_spec}, {&self->level_changes, &level_changes_spec},
+        {&self->packed_book, &packed_book_spec},
         {&self->kalshi_reader, &kalshi_reader_spec}, {&self->polymarket_reader, &polymarket_reader_spec},
         {&self->rows, &rows_spec}, {&self->told_trades, &told_trades_spec}, {&self->replay, &replay_spec},
     };
@@ -63,9 +68,9 @@ static int add_types(PyObject *module)
 
 static int execute(PyObject *module)
 {
-    PyMethodDef *const functions[] = {recording_functions, recording_changes_functions, columns_functions,
-                                      polymarket_functions, mine_functions, net_functions};
-    if (!edition_matches() || core_prepare(PyModule_GetState(module)) < 0 || add_types(module) < 0)
+    PyMethodDef *const functions[] = {recording_functions, columns_functions, mine_functions, net_functions};
+    if (!edition_matches() || core_prepare(PyModule_GetState(module)) < 0
+        || trades_prepare(PyModule_GetState(module)) < 0 || add_types(module) < 0)
         return -1;
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (PyModule_AddFunctions(module, functions[i]) < 0)

@@ -3,11 +3,9 @@
 #ifndef PREDSURV_STATE_H
 #define PREDSURV_STATE_H
 
+#include "packed_book.h"
 #include "parts.h"
 #include "slots.h"
-
-/* A level by rank: the price of a bid, the negated price of an ask. The best has the highest. */
-typedef struct { int64_t rank, size; } Rung;
 
 typedef struct {
     PyObject_HEAD
@@ -30,11 +28,17 @@ typedef struct {
 
 enum { STAMP_TS_RECV, STAMP_TS_VENUE, STAMP_EPOCH, STAMP_SEQ };
 
+/* Trust a book, which is what `packed` says from here on. -1 with an exception. */
+int book_load(Book *self, const PackedBook *packed);
+
 /* The venue's time of a book's last event, a new reference. NULL with an exception. */
 PyObject *book_ts_venue(Book *self);
 
 /* Make `size` the whole size at `price`; 0 removes the level. -1 with an exception. */
 int ladder_put(Ladder *self, int64_t price, int64_t size);
+
+/* Forget everything and hold levels, which lie as in `Ladder.rungs`. -1 with an exception. */
+int ladder_load(Ladder *self, const Rung *rungs, Py_ssize_t count);
 
 /* The size at `price`, 0 where there is no level. */
 int64_t ladder_size(const Ladder *self, int64_t price);

@@ -27,9 +27,6 @@ PyObject *price_of(Module *module, int64_t value);
 /* The text of an id as a new reference, the same object as last time where it is still remembered. */
 PyObject *remembered_text(Module *module, Text text);
 
-/* A whole book: (token, bids, asks, ms) with levels best first, or None when it is not in its present form. */
-PyObject *read_book(PyObject *module, PyObject *frame);
-
 /* Whether every byte is printable ASCII other than a backslash: then a quote always ends a text. */
 static inline int plain(const char *at, Py_ssize_t size)
 {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from predsurv.core.events import BookDelta, BookSnapshot, Gap, Level
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.native import speedups
+from predsurv.core.packed_book import PackedBook
 from predsurv.state.ladder import LadderView, PythonLadder
 
 
@@ -91,6 +92,15 @@ class PythonBookCore:
         self._epoch, self._seq = event.epoch, event.seq
         return True
 
+    def load(self, packed: PackedBook) -> None:
+        """Trust the book, which is what ``packed`` says from here on."""
+        for event in packed:
+            self.bids.replace(event.bids)
+            self.asks.replace(event.asks)
+            self.trusted = True
+            self._ts_recv, self._ts_venue = event.ts_recv, event.ts_venue
+            self._epoch, self._seq = event.epoch, event.seq
+
 
 if TYPE_CHECKING:
     BookCore = PythonBookCore
@@ -127,10 +137,12 @@ class Book(BookCore):
         """The venue's sequence number of the last event, None when it gave none."""
         return self._seq
 
-    def apply(self, event: BookSnapshot | BookDelta | Gap) -> None:
+    def apply(self, event: BookSnapshot | BookDelta | Gap | PackedBook) -> None:
         """Fold one event in; a delta on an untrusted book is ignored."""
         if type(event) is BookDelta:
             self.change(event)
+        elif type(event) is PackedBook:
+            self.load(event)
         elif type(event) is BookSnapshot:
             self.bids.replace(event.bids)
             self.asks.replace(event.asks)

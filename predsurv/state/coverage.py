@@ -24,6 +24,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import InstrumentKey
 from predsurv.core.num import MICROS
+from predsurv.core.packed_book import PackedBook
 from predsurv.core.records import Coverage, CoverageState
 
 IDLE: Final = frozenset[CoverageReason]({"rotated_out", "no_capacity", "unannounced"})
@@ -213,12 +214,12 @@ class CoverageReducer:
             state.reason = "subscribing"
         return closed
 
-    def apply(self, event: MarketEvent) -> list[Coverage]:
+    def apply(self, event: MarketEvent | PackedBook) -> list[Coverage]:
         """Fold one event other than ``Wanted``, which is for ``want``; return the intervals it closed.
 
         None or one, in as many pieces as the other channels were observed in different ways.
         """
-        if type(event) is BookSnapshot or type(event) is Gap or type(event) is Unwanted:
+        if isinstance(event, _OF_ONE):
             return self._fold(event)
         if type(event) is ChannelChange:
             self.channels.add(event)
@@ -270,7 +271,7 @@ class CoverageReducer:
         """Return every open interval, ending where it starts."""
         return [_row(key, state, state.start) for key, state in self._open.items()]
 
-    def _fold(self, event: BookSnapshot | Gap | Unwanted) -> list[Coverage]:
+    def _fold(self, event: BookSnapshot | PackedBook | Gap | Unwanted) -> list[Coverage]:
         state = self._open.get(event.key)
         if state is None:
             return []
@@ -293,13 +294,18 @@ class CoverageReducer:
         return closed
 
 
+_OF_ONE: Final = (BookSnapshot, PackedBook, Gap, Unwanted)
+"""Events that begin an interval of one instrument."""
+
 _Kind = tuple[CoverageState, CoverageReason, int]
 """State, reason and epoch: what distinguishes an interval from the one before."""
 
 
-def _kind_after(state: _OpenInterval, event: BookSnapshot | Gap | Unwanted, covered: CoverageReason) -> _Kind:
+def _kind_after(
+    state: _OpenInterval, event: BookSnapshot | PackedBook | Gap | Unwanted, covered: CoverageReason
+) -> _Kind:
     unchanged = (state.state, state.reason, state.epoch)
-    if isinstance(event, BookSnapshot):
+    if isinstance(event, BookSnapshot | PackedBook):
         # One that was sent before the venue knew that we unsubscribed covers nothing.
         return unchanged if state.reason in IDLE else ("covered", covered, event.epoch)
     if isinstance(event, Unwanted):

@@ -27,6 +27,7 @@ from predsurv.core.events import (
     VenuePhase,
 )
 from predsurv.core.level_changes import LevelChanges, PackedEvent, count_of
+from predsurv.core.packed_book import PackedBook
 from predsurv.ports import RequestLevel
 from predsurv.telemetry.families import ClosedLabel, Counter, Family, Gauge, Histogram, LabelValues
 
@@ -65,6 +66,7 @@ _NS: Final = 1_000_000_000
 _LATENCY: Final = tuple(ms * _MS for ms in (1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000))
 _TYPES: Final[dict[type[Struct], str]] = {kind: str(kind.__struct_config__.tag) for kind in get_args(MarketEvent)}
 _RARE: Final = frozenset({Connected, Disconnected, VenuePhase})
+_PLAIN: Final[dict[type, type]] = {LevelChanges: BookDelta, PackedBook: BookSnapshot}
 _TIMED: Final = (BookSnapshot, BookDelta, Quote, Trade)
 
 
@@ -137,9 +139,7 @@ class Metrics:
         Counts are exact. Latency is measured on at most SAMPLES_MAX events spread evenly over the batch, each
         weighted by the number of events it represents; a negative latency (clocks differ) counts as 0.
         """
-        counts = Tally[type](map(type, events))
-        if counts.pop(LevelChanges, 0):
-            counts[BookDelta] += sum(len(each) for each in events if type(each) is LevelChanges)
+        counts = _counts(events)
         series = self._event_series.setdefault(venue if venue in self._venues else "", {})
         for kind, count in counts.items():
             if kind not in series:
@@ -179,11 +179,20 @@ class Metrics:
         return _EventSeries(self._events.close(values), self._latency.observer(values) if kind in _TIMED else None)
 
 
+def _counts(events: Sequence[PackedEvent]) -> Tally[type]:
+    counts = Tally[type](map(type, events))
+    if counts.pop(LevelChanges, 0):
+        counts[BookDelta] += sum(len(each) for each in events if type(each) is LevelChanges)
+    if PackedBook in counts:
+        counts[BookSnapshot] += counts.pop(PackedBook)
+    return counts
+
+
 def _sample_latency(events: Sequence[PackedEvent], series: Mapping[type, _EventSeries]) -> None:
     stride = -(-len(events) // SAMPLES_MAX)
     for index in range(0, len(events), stride or 1):
         event = events[index]
-        observe = series[BookDelta if type(event) is LevelChanges else type(event)].observe_latency
+        observe = series[_PLAIN.get(type(event), type(event))].observe_latency
         ts_venue = getattr(event, "ts_venue", None)
         if observe is not None and ts_venue is not None:
             observe(max(event.ts_recv - ts_venue, 0), count_of(events[index : index + stride]))

@@ -1,18 +1,22 @@
-"""Events with their level changes put together, as a feed does for who asks."""
+"""Events with their level changes put together and their books packed, as a feed does for who asks."""
 
 from collections.abc import Sequence
 from itertools import groupby
 
-from predsurv.core.events import BookDelta, MarketEvent
+from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
 from predsurv.core.level_changes import LevelChanges, PackedEvent
+from predsurv.core.packed_book import PackedBook
 
 
 def packed(events: Sequence[MarketEvent]) -> list[PackedEvent]:
-    """Return ``events`` with all changes that follow one another with the same time and epoch put together."""
+    """Return ``events``, books packed, changes that follow one another with the same time and epoch put together."""
     out: list[PackedEvent] = []
     for alike, group in groupby(events, _mark):
         listed = list(group)
-        out += listed if alike is None else [LevelChanges([each for each in listed if isinstance(each, BookDelta)])]
+        if alike is None:
+            out += [PackedBook(each) if isinstance(each, BookSnapshot) else each for each in listed]
+        else:
+            out.append(LevelChanges([each for each in listed if isinstance(each, BookDelta)]))
     return out
 
 

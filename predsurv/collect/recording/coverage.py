@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from predsurv.core.events import BookSnapshot, ChannelChange, CoverageReason, Gap, GapReason, Unwanted, Wanted
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.packed_book import PackedBook
 from predsurv.core.records import Coverage
 from predsurv.state.coverage import COVERED_DELAY, IDLE, CoverageReducer, open_gap
 
@@ -40,7 +41,7 @@ class CoverageTracker:
         self._changed[event.key] = self._reducer.open_interval(event.key)
         return closed
 
-    def apply(self, event: BookSnapshot | Gap | Unwanted | ChannelChange) -> list[Coverage]:
+    def apply(self, event: BookSnapshot | PackedBook | Gap | Unwanted | ChannelChange) -> list[Coverage]:
         """Fold an event; return the intervals it closed."""
         if isinstance(event, ChannelChange):
             return self._reducer.apply(event)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.recording.instrument import RecordedInstrument
-from predsurv.collect.recording.snapshots import FoldLevelChanges, SnapshotSampler
+from predsurv.collect.recording.snapshots import FoldEvents, SnapshotSampler
 from predsurv.core import native
 from predsurv.core.events import (
     BookDelta,
@@ -35,17 +35,17 @@ from predsurv.core.events import (
     VenuePhase,
 )
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.level_changes import LevelChanges, PackedEvent, PackedRecord, count_of, each_event
+from predsurv.core.level_changes import PackedEvent, PackedRecord, count_of, each_event
+from predsurv.core.packed_book import PackedBook
 from predsurv.core.records import Record
 from predsurv.ports import Mirrors
 from predsurv.state.coverage import NOTHING_RECEIVED
 
 
 class Speedups(Protocol):
-    """The compiled functions of the fold."""
+    """The compiled function of the fold."""
 
-    fold_changes: Callable[..., tuple[int, int]]
-    fold_level_changes: FoldLevelChanges
+    fold_events: FoldEvents
 
 
 FoldFact = Callable[[MarketFact], bool]
@@ -113,6 +113,7 @@ class EventReducer:
         self._fold = fold
         self._handlers: Mapping[type, Callable[[Any, list[Record]], None]] = {
             BookSnapshot: self.snapshot,
+            PackedBook: self.snapshot,
             Gap: self.gap,
             Trade: self._trade,
             MarketChange: self.statement,
@@ -156,32 +157,17 @@ class EventReducer:
         self.watermark = watermark
 
     def _apply_compiled(self, speedups: Speedups, events: list[PackedEvent], out: list[PackedRecord], now: int) -> None:
-        """Do the same with compiled functions: one stops at each event that is no delta of a trusted book."""
-        at, sampler, records = 0, self.sampler, cast("list[Record]", out)
+        """Do the same with a compiled function: it stops at each event that is none it knows, or a special case."""
+        at, records, counters = 0, cast("list[Record]", out), self.counters
         while True:
-            at, self.watermark = speedups.fold_changes(
-                events,
-                at,
-                self.watermark,
-                min(self.hour_end, max(now, self.watermark) + 1),
-                self.instruments,
-                out,
-                sampler.due,
-                sampler.sequence,
-                sampler.snapshot_interval,
-            )
+            until, trusting = min(self.hour_end, max(now, self.watermark) + 1), self.muted_reason is None
+            place = events, at, self.watermark, until, trusting
+            at, self.watermark, strays, orphans = self.sampler.fold(speedups.fold_events, place, self.instruments, out)
+            counters.strays += strays
+            counters.orphans += orphans
             if at == len(events):
                 break
-            event = events[at]
-            if not isinstance(event, LevelChanges):
-                self._apply_each([event], records, now)
-            elif self.watermark <= event.ts_recv < min(self.hour_end, max(now, self.watermark) + 1):
-                self.watermark = event.ts_recv
-                strays, orphans = sampler.fold(speedups.fold_level_changes, event, self.instruments, out)
-                self.counters.strays += strays
-                self.counters.orphans += orphans
-            else:
-                self._apply_each(list(event), records, now)
+            self._apply_each(_taken_apart(events[at], self.watermark, max(now, self.watermark)), records, now)
             at += 1
 
     def advance(self, ts: int, out: list[Record]) -> None:
@@ -194,7 +180,7 @@ class EventReducer:
             record_books(self.instruments.values(), start, out)
         self.hour_end = start + HOUR
 
-    def snapshot(self, event: BookSnapshot, out: list[Record]) -> None:
+    def snapshot(self, event: BookSnapshot | PackedBook, out: list[Record]) -> None:
         """Replace a book, which is trusted from here on."""
         instrument = self.instruments.get(event.key)
         if instrument is None:
@@ -210,7 +196,7 @@ class EventReducer:
         instrument.changed_at, instrument.epoch = event.ts_recv, event.epoch
         instrument.told_at = event.ts_recv
         out += self._coverage.apply(event)
-        out.append(event)
+        out.append(cast("BookSnapshot", event))
         if fresh:
             self.counters.trusted += 1
             self.counters.lost.pop(event.key, None)
@@ -279,6 +265,13 @@ class EventReducer:
         if self._fold(event):
             out.append(event)
             self.lifecycle.append(event)
+
+
+def _taken_apart(event: PackedEvent, first: int, last: int) -> Sequence[MarketEvent]:
+    """Return the events that ``event`` is; a book from ``first`` to ``last`` (ns UTC) stays packed: its time holds."""
+    if type(event) is PackedBook and first <= event.ts_recv <= last:
+        return (cast("BookSnapshot", event),)
+    return each_event((event,))
 
 
 def _is_found_late(event: MarketEvent) -> bool:

@@ -12,10 +12,17 @@ from itertools import count
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.core import native
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.level_changes import LevelChanges, PackedRecord
+from predsurv.core.level_changes import PackedEvent, PackedRecord
 from predsurv.core.records import BookTop, Record
 
-FoldLevelChanges = Callable[..., tuple[int, int]]
+FoldPlace = tuple[list[PackedEvent], int, int, int, bool]
+"""Events, the number of the first that is not folded, the time folded up to, the first time that has to wait, and
+whether books can be trusted."""
+
+FoldedEvents = tuple[int, int, int, int]
+"""The number of the event that was left, the time folded up to, and how many were strays, and how many orphans."""
+
+FoldEvents = Callable[..., FoldedEvents]
 
 
 class SnapshotSampler:
@@ -61,14 +68,15 @@ class SnapshotSampler:
 
     def fold(
         self,
-        fold: FoldLevelChanges,
-        changes: LevelChanges,
+        fold: FoldEvents,
+        place: FoldPlace,
         instruments: dict[InstrumentKey, RecordedInstrument],
         out: list[PackedRecord],
-    ) -> tuple[int, int]:
-        """Fold ``changes`` by the compiled function; return how many were strays, and how many orphans."""
+    ) -> FoldedEvents:
+        """Fold events by the compiled function."""
         interval, heartbeat = self.snapshot_interval, self._heartbeat_interval
-        return fold(changes, instruments, out, self.due, self.sequence, interval, self._top_levels, heartbeat)
+        *where, trusting = place
+        return fold(*where, instruments, out, self.due, self.sequence, interval, self._top_levels, heartbeat, trusting)
 
     def sample(self, instrument: RecordedInstrument, out: list[Record]) -> None:
         """Append the row of a pending book as of its due time, none when its best levels are unchanged."""

@@ -75,8 +75,7 @@ class PolymarketCodec:
         self.subscribed = self._subscriptions.subscribed
         self._live = self._subscriptions.live
         readers = readers or fast_decoder.BEST
-        self._reader = readers.changes(self._live, epoch, shared, self.verifier)
-        self._read_book = readers.book
+        self._reader = readers.changes(self._subscriptions, epoch, shared, self.verifier)
         self.verifier.venue_books.raw_frames = readers.raw
 
     def requests(self, add: AbstractSet[InstrumentKey], drop: AbstractSet[InstrumentKey]) -> Sequence[bytes]:
@@ -109,8 +108,8 @@ class PolymarketCodec:
     def decode(self, frames: Sequence[bytes], ts_recv: int, out: list[MarketEvent]) -> bool:
         """Append the events of ``frames``; see the protocol.
 
-        Price changes in their present form (nineteen frames in twenty) go through a reader made for
-        them; every other frame, and every one that it refuses, through ``_decode_frame``.
+        Price changes in their present form (nineteen frames in twenty), and compiled most trades and books, go
+        through a reader made for them; every other frame, and every one that it refuses, through ``_decode_frame``.
         """
         frames = frames if isinstance(frames, list) else list(frames)
         read, books = self._reader.read, self.verifier.venue_books
@@ -154,15 +153,12 @@ class PolymarketCodec:
         if heard and _is_book_of(heard, message):
             return True
         start = len(out)
-        plain = self._read_book(message)
-        if plain is not None:
-            token, bids, asks, ts_ms = plain
-            key = self.subscribed.get(token)
-            if key is not None:
-                append_stated_tick(key, opening_tick(message), ts_recv, out, self._shared)
-                out.append(BookSnapshot(key, ts_recv, venue_time(ts_ms), self._epoch, None, bids, asks))
-                self._subscriptions.restore(key)
-                self._enqueue(message)
+        book = self._reader.book(message, ts_recv)
+        if book is not None:
+            append_stated_tick(book.key, opening_tick(message), ts_recv, out, self._shared)
+            out.append(book)  # type: ignore[arg-type]
+            self._subscriptions.restore(book.key)
+            self._enqueue(message)
             return True
         try:
             kind, content = wire.read(message)

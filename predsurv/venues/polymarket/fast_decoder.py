@@ -1,20 +1,22 @@
-"""Fast readers of the two frequent messages: price changes, nineteen frames in twenty, and snapshots.
+"""Fast readers of the frequent messages: price changes, nineteen frames in twenty, trades and snapshots.
 
 There are two sets of readers with the same results: one in Python, and one in C (``csrc/``) where
 there was a C compiler at installation. Both take a message in its present form only and leave every
 other to ``decoder``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from predsurv.core.events import BookDelta, Level, MarketEvent
-from predsurv.core.ids import InstrumentKey, Side
+from predsurv.core.events import BookDelta, BookSnapshot, MarketEvent
+from predsurv.core.ids import Side
 from predsurv.core.native import speedups
+from predsurv.core.packed_book import PackedBook
 from predsurv.venues.parsing import EARLIEST_MS, LATEST_MS
 from predsurv.venues.polymarket import wire
 from predsurv.venues.polymarket.hash_verifier import HashVerifier
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
+from predsurv.venues.polymarket.subscriptions import TokenSubscriptions
 
 if TYPE_CHECKING:
     from predsurv._speedups import NativeChangeReader
@@ -23,25 +25,28 @@ _CHANGE_TAIL: Final = wire.CHANGE_TAIL
 _MS: Final = 1_000_000
 
 Pending = list[wire.BookMessage]
-Levels = tuple[Level, ...]
-PlainBook = tuple[str, Levels, Levels, int]
-"""Token, bids and asks (best first, none empty), and the venue's ms."""
 
 
 class ChangeReader(Protocol):
-    """Reads the price changes of one connection."""
+    """Reads the price changes of one connection, and perhaps its trades and books."""
 
     def read(
         self, frames: list[bytes], at: int, ts_recv: int, out: list[MarketEvent], pending: Pending | None, /
     ) -> int:
-        """Append the deltas of ``frames`` from number ``at`` on, up to the first that is not a usual price change.
+        """Append the deltas of ``frames`` from number ``at`` on, up to the first that it does not read.
 
-        As events, or put together where ``PolymarketSharedState.packed`` was set and the reader can.
+        That is one that is no usual price change, nor, where the reader can, the usual trade of a wanted token, nor
+        the usual book of one with a book that states no tick size. Deltas come as events, or put together where
+        ``PolymarketSharedState.packed`` was set and the reader can; books are packed then.
 
         Return the number of that one, or how many frames there are. Deltas of tokens without a book are left
-        out, and so is a message that repeats the previous one, in whatever order. What is read is appended to
-        ``pending`` when that is a list.
+        out, and so are a trade that was told before and a change that repeats the message before it, in whatever
+        order. What is read is appended to ``pending`` when that is a list.
         """
+        ...
+
+    def book(self, frame: bytes, ts_recv: int, /) -> BookSnapshot | PackedBook | None:
+        """Return the book of a wanted token; None for other messages, and for one that is not in its present form."""
         ...
 
     def forget(self) -> None:
@@ -52,23 +57,21 @@ class ChangeReader(Protocol):
 class ChangeReaders(NamedTuple):
     """A set of readers.
 
-    ``changes`` makes the reader of a connection from the instruments with a book by token, and the
-    epoch; ``book`` reads a snapshot, None when it is not in its present form. ``raw``: frames are queued
-    for verification as they came.
+    ``changes`` makes the reader of a connection from what it is subscribed to, and the epoch. ``raw``: frames are
+    queued for verification as they came.
     """
 
-    changes: Callable[[dict[str, InstrumentKey], int, PolymarketSharedState, HashVerifier], ChangeReader]
-    book: Callable[[bytes], PlainBook | None]
+    changes: Callable[[TokenSubscriptions, int, PolymarketSharedState, HashVerifier], ChangeReader]
     raw: bool
 
 
 class PythonChangeReader:
-    """See ``ChangeReader``; ``live`` and ``verifier`` change under it."""
+    """See ``ChangeReader``; ``subscriptions`` and ``verifier`` change under it."""
 
     def __init__(
-        self, live: Mapping[str, InstrumentKey], epoch: int, shared: PolymarketSharedState, verifier: HashVerifier
+        self, subscriptions: TokenSubscriptions, epoch: int, shared: PolymarketSharedState, verifier: HashVerifier
     ) -> None:
-        self._live = live
+        self._live = subscriptions.live
         self._epoch = epoch
         self._prices = shared.prices
         self._sizes = shared.sizes
@@ -110,6 +113,9 @@ class PythonChangeReader:
         self._previous = previous
         return number
 
+    def book(self, _frame: bytes, _ts_recv: int, /) -> None:
+        """Leave all books to the decoder: nothing in Python is faster than that."""
+
     def set_previous(self, frame: bytes | None) -> None:
         """Take ``frame``, a price change, for the previous message; None for none."""
         self._previous = None if frame is None else wire.read_change(frame)
@@ -124,6 +130,7 @@ class CompiledChangeReader:
 
     def __init__(self, native_reader: "NativeChangeReader", python: PythonChangeReader) -> None:
         self._native = native_reader
+        self.book = native_reader.book
         self._python = python
         self._unusual = False
 
@@ -168,7 +175,7 @@ def _repeats(message: wire.PriceChange[wire.WireChange], previous: wire.PriceCha
     return first == second
 
 
-PYTHON: Final = ChangeReaders(PythonChangeReader, lambda _frame: None, raw=False)
+PYTHON: Final = ChangeReaders(PythonChangeReader, raw=False)
 
 
 def _compiled() -> ChangeReaders | None:
@@ -177,12 +184,14 @@ def _compiled() -> ChangeReaders | None:
         return None
 
     def reader(
-        live: dict[str, InstrumentKey], epoch: int, shared: PolymarketSharedState, verifier: HashVerifier
+        subscriptions: TokenSubscriptions, epoch: int, shared: PolymarketSharedState, verifier: HashVerifier
     ) -> ChangeReader:
-        python = PythonChangeReader(live, epoch, shared, verifier)
-        return CompiledChangeReader(compiled.NativeChangeReader(live, epoch, shared.packed), python)
+        python, is_new = PythonChangeReader(subscriptions, epoch, shared, verifier), shared.told_trades.add
+        live, subscribed = subscriptions.live, subscriptions.subscribed
+        native = compiled.NativeChangeReader(live, subscribed, is_new, epoch, shared.packed)
+        return CompiledChangeReader(native, python)
 
-    return ChangeReaders(reader, compiled.read_book, raw=True)
+    return ChangeReaders(reader, raw=True)
 
 
 COMPILED: Final = _compiled()

@@ -34,21 +34,19 @@ class VenueBooks:
         self.flagged: list[tuple[str, GapReason]] = []
         self._counts = counts
         self._texts = texts
-        self._pending_kib = 0
 
     def enqueue(self, message: wire.BookMessage) -> None:
         """Queue ``message``; nothing while suspended."""
         if self.following:
             self.pending.append(message)
-            if isinstance(message, bytes):
-                self._pending_kib += len(message) >> 10
             self.bound()
 
     @property
     def pending_cost(self) -> int:
         """Estimated time (ns) to apply the pending messages."""
         message_cost = hash_budget.MESSAGE_COST + hash_budget.PARSE_COST * self.raw_frames
-        return message_cost * len(self.pending) + hash_budget.PARSE_COST * self._pending_kib
+        kib = sum([len(each) >> 10 for each in self.pending if type(each) is bytes])
+        return message_cost * len(self.pending) + hash_budget.PARSE_COST * kib
 
     def bound(self) -> None:
         """Suspend when more than ``PENDING_MAX`` messages are queued."""
@@ -61,7 +59,6 @@ class VenueBooks:
         self.following = False
         for each in (self.by_token, self.pending, self.changed):
             each.clear()
-        self._pending_kib = 0
 
     def apply_pending(self, *, quoted: bool) -> None:
         """Apply the pending messages, decoding best prices where ``quoted``.
@@ -91,7 +88,6 @@ class VenueBooks:
                 if book.notify:
                     self._mark_changed(book)
         self.pending.clear()
-        self._pending_kib = 0
 
     def _apply(self, message: wire.WireBook | wire.LastTrade | wire.MirrorTrade | wire.TickSizeChange) -> None:
         book = self.by_token.get(message.asset_id)

@@ -173,7 +173,7 @@ AboutToken = WireBook | LastTrade | BestBidAsk | TickSizeChange
 Single = AboutToken | ResolvedMessage | NewMarketMessage
 Message = Single | PriceChange[WireChange]
 BookMessage = PriceChange[WireChange] | WireBook | LastTrade | MirrorTrade | TickSizeChange | bytes
-"""A message about the state of a book; the two frequent kinds perhaps as the frames they came in."""
+"""A message about the state of a book; changes, books and trades perhaps as the frames they came in."""
 
 # The venue writes its tag last, so a decoder of the union reads an object twice; most frames are
 # price changes, and one that ends like this cannot be anything else.
@@ -199,6 +199,7 @@ _ANNOUNCEMENT_SIGN: Final = b'"new_market"'
 # A message that contains this is a book, or fits none of the frequent kinds.
 _BOOK_SIGN: Final = b'"bids":['
 _read_book = msgspec.json.Decoder(WireBook, strict=False).decode
+_read_trade = msgspec.json.Decoder(LastTrade, strict=False).decode
 _frequent = msgspec.json.Decoder(Frequent, strict=False).decode
 _fields = msgspec.json.Decoder(dict[str, Raw]).decode
 _several = msgspec.json.Decoder(list[Raw]).decode
@@ -233,11 +234,11 @@ def _read_fields(message: bytes) -> Fields:
         return _fields(mended_json(message))
 
 
-def read_pending(frame: bytes, *, quoted: bool) -> PriceChange[WireChange] | WireBook:
-    """Return a price change or book in its present form; ``quoted`` with best prices. Raises ValueError otherwise."""
+def read_pending(frame: bytes, *, quoted: bool) -> PriceChange[WireChange] | WireBook | LastTrade:
+    """Return a change, book or trade in its present form; ``quoted``: with best prices. Raises ValueError otherwise."""
     if frame.endswith(CHANGE_TAIL):
         return read_quoted_change(frame) if quoted else read_change(frame)
-    return _read_book(frame)
+    return _read_book(frame) if SIDE_SIGN in frame else _read_trade(frame)
 
 
 def split(frame: bytes) -> list[Raw]:

@@ -20,6 +20,8 @@ from predsurv.core.events import (
     Unknown,
 )
 from predsurv.core.ids import VenueName
+from predsurv.core.level_changes import PackedEvent
+from predsurv.core.packed_book import PackedBook
 
 _ANNOUNCEMENTS: Final = (MarketChange, MarketResolved, Malformed, Unknown, Dropped)
 _LOSSES: Final = frozenset({"disconnect", "stall", "overflow"})
@@ -36,12 +38,12 @@ class AnnouncementFilter:
         self._venue = venue
         self._working: set[int] = set()  # epochs
 
-    def __call__(self, events: Sequence[MarketEvent], out: list[MarketEvent]) -> None:
+    def __call__(self, events: Sequence[PackedEvent], out: list[MarketEvent]) -> None:
         """Append what ``events`` say about markets, and the changes of the channel."""
         for event in events:
             if isinstance(event, _ANNOUNCEMENTS):
                 out.append(event)
-            elif isinstance(event, BookSnapshot):
+            elif isinstance(event, BookSnapshot | PackedBook):
                 if not self._working:
                     out.append(self._change(event.ts_recv, "live"))
                 self._working.add(event.epoch)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from predsurv.core.events import BookSnapshot, Gap, MarketEvent
 from predsurv.core.ids import InstrumentKey
+from predsurv.core.packed_book import PackedBook
 from predsurv.venues.streaming.codec import Codec
 from predsurv.venues.streaming.policy import StreamPolicy
 from predsurv.venues.streaming.subscriptions import Subscriptions
@@ -136,7 +137,7 @@ class Liveness:
         if self.probe is None or self.probe.gap_emitted:
             return
         for index, event in enumerate(events):
-            if isinstance(event, BookSnapshot) and event.key == self.probe.key:
+            if isinstance(event, BookSnapshot | PackedBook) and event.key == self.probe.key:
                 events.insert(index, Gap(event.key, self.probe.ts, "stall", epoch))
                 self.probe.gap_emitted = True
                 return

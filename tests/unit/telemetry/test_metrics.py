@@ -25,6 +25,7 @@ from predsurv.core.events import (
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.level_changes import LevelChanges
 from predsurv.core.num import Price, Size
+from predsurv.core.packed_book import PackedBook
 from predsurv.telemetry.metrics import COUNTED, PHASES, SAMPLES_MAX, VENUES, Metrics
 from predsurv.telemetry.recording import RecordingMetrics, UploadLevels
 
@@ -136,6 +137,14 @@ def test_changes_that_are_put_together_are_counted_one_by_one(ages: list[list[in
     labels = {"venue": "kalshi", "event_type": "delta"}
     for name in ("predsurv_events_total", "predsurv_event_latency_seconds_count"):
         assert registry.get_sample_value(name, labels) == sum(map(len, ages))
+
+
+def test_packed_books_are_counted_as_books(metrics: Metrics, registry: CollectorRegistry) -> None:
+    said = BookSnapshot(KEY, 9 * MS, 5 * MS, 1, None, (), ())
+    metrics.observe_batch(VENUE, [PackedBook(said), said, PackedBook(said)])
+    labels = {"venue": "kalshi", "event_type": "book"}
+    for name in ("predsurv_events_total", "predsurv_event_latency_seconds_count"):
+        assert registry.get_sample_value(name, labels) == 3
 
 
 def test_events_without_a_venue_time_have_no_latency(metrics: Metrics, registry: CollectorRegistry) -> None:

@@ -1,6 +1,7 @@
 """The reducer keeps what belongs to wanted, trusted books and counts everything else."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from predsurv.collect.recording.coverage import CoverageTracker
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.collect.recording.recorder import Recorder
 from predsurv.collect.recording.reducer import EventReducer
-from predsurv.collect.recording.snapshots import SnapshotSampler
+from predsurv.collect.recording.snapshots import FoldPlace, SnapshotSampler
 from predsurv.core import native
 from predsurv.core.events import (
     BookDelta,
@@ -154,22 +155,17 @@ def test_the_compiled_function_folds_plain_deltas() -> None:
     assert native.speedups is not None
     reducer, out = folded(book(A, START), delta(A, START + 1, 40, 1))
     sampler = reducer.sampler
-    events: list[MarketEvent] = [delta(A, START + 2, 41, 1), delta(A, START + 3, 42, 1), trade(A, START + 4)]
-    at, mark = native.speedups.fold_changes(
-        events,
-        0,
-        START + 1,
-        START + S,
-        reducer.instruments,
-        out,
-        sampler.due,
-        sampler.sequence,
-        sampler.snapshot_interval,
-    )
-    assert (at, mark) == (2, START + 3)
-    assert out[-2:] == events[:2]
-    assert reducer.instruments[A].changed_at == START + 3
-    assert reducer.instruments[A].book.best_bid() == level(42, 1)
+    events: list[PackedEvent] = [delta(A, START + 2, 41, 1), delta(A, START + 3, 42, 1), trade(A, START + 4)]
+    events += [LevelChanges([delta(A, START + 5, 43, 1), delta(B, START + 5, 1, 1)]), trade(B, START + 6)]
+    place = events, 0, START + 1, START + S, True
+    assert sampler.fold(native.speedups.fold_events, place, reducer.instruments, out) == (4, START + 5, 1, 0)
+    assert each_record(out)[-4:] == [*events[:3], delta(A, START + 5, 43, 1)]
+    assert reducer.instruments[A].changed_at == START + 5
+    assert reducer.instruments[A].book.best_bid() == level(43, 1)
+    left: list[PackedEvent] = [trade(A, START + 4), LevelChanges([delta(A, START + S, 42, 1)]), gap(A, START + 6)]
+    for each in left:
+        place = [each], 0, START + 5, START + S, True
+        assert sampler.fold(native.speedups.fold_events, place, reducer.instruments, out) == (0, START + 5, 0, 0)
 
 
 @pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
@@ -178,25 +174,16 @@ def test_the_compiled_functions_refuse_arguments_of_other_types() -> None:
     reducer, out = folded(book(A, START))
     sampler = reducer.sampler
     with pytest.raises(TypeError):
-        native.speedups.fold_changes([], 0, START, START, reducer.instruments, out, sampler.due, 7, 1)
+        native.speedups.fold_events([], 0, START, START, reducer.instruments, out, sampler.due, 7, 1, 2, S, True)
     with pytest.raises(TypeError):
         native.speedups.show_due([(1, 1, "no line")], 2, sampler.sequence, 2, S, out)
     with pytest.raises(TypeError):
         native.speedups.show_due([1], 2, sampler.sequence, 2, S, out)
     del reducer.instruments[A].changed_at
     reducer.instruments[A].pending, reducer.instruments[A].due = True, START - S
+    place: FoldPlace = [delta(A, START + 1, 41, 1)], 0, START, START + S, True
     with pytest.raises(AttributeError):
-        native.speedups.fold_changes(
-            [delta(A, START + 1, 41, 1)],
-            0,
-            START,
-            START + S,
-            reducer.instruments,
-            out,
-            sampler.due,
-            sampler.sequence,
-            sampler.snapshot_interval,
-        )
+        sampler.fold(native.speedups.fold_events, place, reducer.instruments, out)
 
 
 @pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
@@ -237,24 +224,24 @@ def test_a_row_that_is_overdue_stands_before_the_change_that_follows_it() -> Non
 @pytest.mark.skipif(native.speedups is None, reason="there was no C compiler")
 def test_the_compiled_fold_of_changes_refuses_what_it_cannot_fold() -> None:
     assert native.speedups is not None
-    fold, run = native.speedups.fold_level_changes, LevelChanges([delta(A, START + 2 * S, 41, 1)])
+    fold, run = native.speedups.fold_events, [LevelChanges([delta(A, START + 2 * S, 41, 1)])]
     reducer, out = folded(book(A, START), delta(A, START, 41, 1))
-    order = reducer.sampler.sequence
-    wrong: object
-    for wrong in ([], [delta(A, START, 41, 1)]):
+    order, when = reducer.sampler.sequence, (START, START + 9 * S)
+    wrong: Any
+    for wrong in ((), None):
         with pytest.raises(TypeError):
-            fold(wrong, reducer.instruments, out, [], order, S, 2, S)
+            fold(wrong, 0, *when, reducer.instruments, out, [], order, S, 2, S, True)
     with pytest.raises(TypeError):
-        fold(run, reducer.instruments, out, [], 7, S, 2, S)
+        fold(run, 0, *when, reducer.instruments, out, [], 7, S, 2, S, True)
     with pytest.raises(TypeError):
-        fold(run, {A: "no line"}, out, [], order, S, 2, S)
+        fold(run, 0, *when, {A: "no line"}, out, [], order, S, 2, S, True)
     for missing in ("book", "due", "changed_at", "shown_at"):
         reducer, out = folded(book(A, START))
         line = reducer.instruments[A]
         line.pending, line.due = missing != "shown_at", START
         delattr(line, missing)
         with pytest.raises((AttributeError, TypeError)):
-            fold(run, reducer.instruments, out, [], order, S, 2, S)
+            fold(run, 0, *when, reducer.instruments, out, [], order, S, 2, S, True)
     reducer, out = folded(book(A, START))
     del reducer.instruments[A].epoch
-    assert fold(run, reducer.instruments, out, [], order, S, 2, S) == (0, 1)
+    assert fold(run, 0, *when, reducer.instruments, out, [], order, S, 2, S, True) == (1, START + 2 * S, 0, 1)

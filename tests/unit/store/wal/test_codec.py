@@ -13,6 +13,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.level_changes import LevelChanges, PackedRecord, each_record
 from predsurv.core.num import Price, Size
+from predsurv.core.packed_book import PackedBook
 from predsurv.core.records import BookTop, Coverage, Record, pack_levels
 from predsurv.store.wal import columns_codec
 from predsurv.store.wal.codec import KEY_BATCHES_MAX, BatchEncoder, decode
@@ -105,8 +106,28 @@ records = st.lists(
 )
 
 
+depths = st.dictionaries(st.integers(1, 999_999), st.integers(1, 2**62), max_size=5)
+packed_books = st.builds(
+    lambda key, ts_venue, seq, bids, asks: PackedBook(
+        BookSnapshot(
+            key,
+            5,
+            ts_venue,
+            3,
+            seq,
+            tuple((Price(each), Size(bids[each])) for each in sorted(bids, reverse=True)),
+            tuple((Price(each), Size(asks[each])) for each in sorted(asks)),
+        )
+    ),
+    keys,
+    st.none() | st.integers(0, 2**62),
+    st.none() | st.integers(0, 2**62),
+    depths,
+    depths,
+)
 runs_between = st.lists(
     st.one_of(
+        packed_books,
         st.builds(Trade, keys, numbers, times, numbers, numbers, st.none(), st.none()),
         st.lists(st.tuples(keys, numbers, either), min_size=1, max_size=4).map(
             lambda drawn: LevelChanges(
@@ -148,7 +169,7 @@ def test_both_implementations_make_the_same_columns(listed: list[Record]) -> Non
 
 
 @given(runs_between)
-def test_changes_that_are_put_together_are_written_as_if_they_were_not(listed: list[PackedRecord]) -> None:
+def test_packed_changes_and_books_are_written_as_if_they_were_not(listed: list[PackedRecord]) -> None:
     together, apart = BatchEncoder(), BatchEncoder()
     assert together.encode(listed) == apart.encode(each_record(listed))
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent
+from predsurv.core.events import BookDelta, BookSnapshot, MarketChange, MarketEvent, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
 from predsurv.core.level_changes import CHANGES_MAX, LevelChanges, PackedEvent, each_event
 from predsurv.core.native import speedups
+from predsurv.core.packed_book import PackedBook
 from predsurv.venues.polymarket import fast_decoder
 from predsurv.venues.polymarket.decoder import PolymarketCodec
 from predsurv.venues.polymarket.shared_state import PolymarketSharedState
@@ -50,6 +51,11 @@ def change(*entries: dict[str, Any], stamp: Any = STAMP) -> dict[str, Any]:
     return {"market": "0x1", "price_changes": list(entries), "timestamp": stamp, "event_type": "price_change"}
 
 
+def trade(token: str = TOKENS[0], price: str = "0.5", size: str = "20", **more: Any) -> dict[str, Any]:
+    stated = {"market": "0x1", "asset_id": token, "price": price, "size": size, "fee_rate_bps": "0", "side": "BUY"}
+    return {**stated, "timestamp": STAMP, "event_type": "last_trade_price", "transaction_hash": "0x7f", **more}
+
+
 def decoded(readers: fast_decoder.ChangeReaders, frames: list[bytes], *, packed: bool = False) -> tuple[Any, ...]:
     """Return the results of a codec with ``readers`` for ``frames``, and the books it keeps for verification."""
     made, out = codec(readers, packed=packed), list[MarketEvent]()
@@ -57,7 +63,7 @@ def decoded(readers: fast_decoder.ChangeReaders, frames: list[bytes], *, packed:
     assert packed or not any(isinstance(event, LevelChanges) for event in out)
     made.verifier.venue_books.apply_pending(quoted=True)
     books = {
-        token: (book.bids.levels, book.asks.levels, book.timestamp, book.hash)
+        token: (book.bids.levels, book.asks.levels, book.timestamp, book.hash, book.inputs)
         for token, book in made.verifier.books.items()
     }
     return data, each_event(out), made.awaiting(), made.take_lost(), books
@@ -79,9 +85,16 @@ tokens = st.sampled_from([*TOKENS, "unknown", "", "é"])
 entries = st.builds(entry, tokens, numbers, numbers, st.sampled_from(["BUY", "SELL", "buy", ""]))
 stamps = st.sampled_from([STAMP, STAMP, "1791199970001", "0", "9999999999999", int(STAMP), "01791199970000", "x"])
 pairs = st.lists(st.tuples(numbers, numbers), max_size=6)
+sides = st.sampled_from(["BUY", "SELL", "sell", "", "bids", None])
+hashes = st.sampled_from(["0x7f", "0x80", "", "é", None])
+usual_books = st.builds(book, tokens, pairs, pairs, timestamp=stamps).map(
+    lambda said: {name: value for name, value in said.items() if name not in ("tick_size", "last_trade_price")}
+)
 messages = st.one_of(
+    usual_books,
     st.builds(lambda listed, stamp: change(*listed, stamp=stamp), st.lists(entries, max_size=4), stamps),
     st.builds(book, tokens, pairs, pairs, timestamp=stamps),
+    st.builds(trade, tokens, numbers, numbers, side=sides, timestamp=stamps, transaction_hash=hashes),
 )
 separators = st.sampled_from([(",", ":"), (",", ":"), (", ", ": "), (",", ": "), (" , ", "  :")])
 frames_of = st.lists(
@@ -130,6 +143,74 @@ def test_both_sets_agree_on_broken_frames(frames: list[bytes], data: st.DataObje
 def test_both_sets_agree_on_unusual_messages(message: dict[str, Any]) -> None:
     opening = [wire(book(token, [("0.4", "5")], [("0.6", "7")])) for token in TOKENS]
     assert_same([*opening, wire(message), wire(change(entry()))])
+
+
+@needs_compiled
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"transaction_hash": ""},
+        {"fee_rate_bps": None},
+        {"side": "bids"},
+        {"bids": "x"},
+        {"price": "1"},
+        {"size": "0"},
+        {"timestamp": "0"},
+        {"event_type": "trade"},
+        {"note": "x" * 2_000},
+    ],
+)
+def test_both_sets_agree_on_trades(more: dict[str, Any]) -> None:
+    opening = [wire(book(token, [("0.4", "5")], [("0.6", "7")])) for token in TOKENS[:1]]
+    said = wire(trade(**more))
+    assert_same([*opening, said, said, wire(change(entry())), said, wire(change(entry())), wire(trade(TOKENS[1]))])
+    assert_same([*opening, wire(trade("unknown", **more)), said.replace(b'"side"', b'"side":"SELL","side"')])
+
+
+@needs_compiled
+def test_the_compiled_set_reads_trades_of_wanted_tokens() -> None:
+    assert speedups is not None
+    made, told = codec(fast_decoder.PYTHON), list[tuple[Trade, str]]()
+
+    def is_new(event: Trade, transaction: str) -> bool:
+        told.append((event, transaction))
+        return len(told) == 1
+
+    reader, out = speedups.NativeChangeReader({}, made.subscribed, is_new, 3, False), list[MarketEvent]()
+    frames = [wire(trade()), wire(trade()), wire(trade("unknown"))]
+    pending: list[Any] = []
+    assert reader.read(frames, 0, NOW, out, pending) == 2
+    expected: list[MarketEvent] = []
+    made.decode(frames, NOW, expected)
+    assert out == [told[0][0]] == expected
+    assert (told[0], pending) == (told[1], frames[:2])
+    assert told[0][1] == "0x7f"
+
+
+@needs_compiled
+def test_the_compiled_set_reads_books_of_tokens_that_have_one() -> None:
+    assert speedups is not None
+    made = codec(fast_decoder.PYTHON)
+    usual = book(TOKENS[0], [("0.4", "5"), ("0.41", "0")], [("0.7", "1"), ("0.6", "7")])
+    del usual["tick_size"], usual["last_trade_price"]
+    frames = [wire(usual), wire(change(entry())), wire(usual | {"tick_size": "0.01"})]
+    for live, taken in ((made.subscribed, 2), ({}, 0)):
+        reader = speedups.NativeChangeReader(live, made.subscribed, lambda *_: True, 3, True)
+        out, pending = list[MarketEvent](), list[Any]()
+        assert reader.read(frames, 0, NOW, out, pending) == taken
+        assert pending == frames[:taken]
+        assert [type(event) for event in out] == [PackedBook, LevelChanges][:taken]
+        assert reader.book(frames[1], NOW) is None
+        alone = reader.book(frames[2], NOW)
+        assert alone is not None
+        assert [*alone] == made_of(frames[:1])[-1:]
+
+
+def made_of(frames: list[bytes]) -> list[MarketEvent]:
+    out: list[MarketEvent] = []
+    codec(fast_decoder.PYTHON).decode(frames, NOW, out)
+    return out
 
 
 def unusual() -> list[bytes]:
@@ -196,7 +277,7 @@ def test_the_compiled_set_reads_the_frequent_messages() -> None:
     made, out = codec(fast_decoder.COMPILED), list[MarketEvent]()
     made.decode([wire(book(TOKENS[0], [("0.01", "0"), ("0.4", "5.25")], [("0.6", "7")]))], NOW, out)
     assert speedups is not None
-    reader = speedups.NativeChangeReader(made._live, 3, False)
+    reader = speedups.NativeChangeReader(made._live, made.subscribed, lambda *_: True, 3, False)
     frames = [wire(change(entry(), entry(side="SELL", price="0.999", size="503.32")))] * 2 + [b"PONG"]
     assert reader.read(frames, 0, NOW, out, None) == 2
     assert reader.before() == frames[0]
@@ -217,13 +298,15 @@ def test_the_compiled_set_refuses_what_is_no_list_of_frames() -> None:
     assert fast_decoder.COMPILED is not None
     assert speedups is not None
     kind = speedups.NativeChangeReader
-    reader = kind({}, 3, False)
+    reader = kind({}, {}, lambda *_: True, 3, False)
     with pytest.raises(TypeError):
         reader.read((), 0, NOW, [], None)
     with pytest.raises(TypeError):
         kind.__new__(kind).read([], 0, NOW, [], None)
     assert reader.read(["text", None], 0, NOW, [], None) == 0
-    assert fast_decoder.COMPILED.book("text") is None  # type: ignore[arg-type]
+    assert reader.book("text", NOW) is None
+    with pytest.raises(TypeError):
+        kind.__new__(kind).book(b"{}", NOW)
 
 
 @needs_compiled
@@ -235,7 +318,7 @@ def test_changes_are_put_together_for_who_asks() -> None:
     spaced = spaced.replace(b'"event_type": "price_change"', b'"event_type":"price_change"')
     changes = [wire(change(entry(), entry(TOKENS[2]), entry("unknown"))), wire(change(entry(size="2"))), spaced]
     made.decode([*opening, *changes, b"PONG", changes[0]], NOW, out)  # type: ignore[arg-type]
-    assert [type(event) for event in out[2:]] == [BookSnapshot, LevelChanges, LevelChanges]
+    assert [type(event) for event in out[2:]] == [PackedBook, LevelChanges, LevelChanges]
     run, last = (event for event in out if isinstance(event, LevelChanges))
     first, other = (made._live[token] for token in TOKENS[:2])
     assert [(each.key, each.size) for each in run] == [(first, 1_000_000), (first, 2_000_000), (other, 3_000_000)]

@@ -144,7 +144,7 @@ class TestTheMirror:
 
     def test_a_book_in_the_usual_form_does_not_cost_a_parse(self, monkeypatch: pytest.MonkeyPatch) -> None:
         made = mirrored()
-        monkeypatch.setattr(made, "_read_book", None)
+        monkeypatch.setattr(made._reader, "book", None)
         made.decode([wire(book("12", market="0x" + "f" * 64))], NOW, [])
         monkeypatch.undo()
         (event,) = decoded(made, wire(book("11")))

@@ -64,14 +64,14 @@ def test_new_connection_continues_behind_the_last_event_of_the_old_one() -> None
     assert from_new(takeover, delta(4, 8, 1, NEW)) == [delta(4, 8, 1, NEW)]
 
 
-def test_changes_that_are_put_together_are_taken_over_one_by_one() -> None:
+def test_packed_changes_and_books_are_taken_over_one_by_one() -> None:
     takeover, out = Takeover(), list[MarketEvent]()
-    takeover.filter_old(packed([delta(1, 5, 1), delta(2, 6, 2)]), out)
-    assert out == [delta(1, 5, 1), delta(2, 6, 2)]
+    takeover.filter_old(packed([book(0), delta(1, 5, 1), delta(2, 6, 2)]), out)
+    assert out == [book(0), delta(1, 5, 1), delta(2, 6, 2)]
     takeover.filter_new(packed([book(1, (5, 1)), delta(2, 6, 2, NEW), delta(3, 7, 3, NEW)]), out)
     takeover.switch({A})
     takeover.filter_old(packed([delta(3, 7, 3)]), out)
-    assert out[2:] == []
+    assert out[3:] == []
     assert handed_over(takeover) == [book(2, (6, 2), (5, 1), ts=9), delta(3, 7, 3, NEW, ts=9)]
 
 
