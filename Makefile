@@ -66,7 +66,7 @@ asan: $(DEV) ## the same with the C code under AddressSanitizer and UBSan (needs
 	@cd build/asan && export LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 PYTHONMALLOC=malloc && \
 	  ../../$(BIN)/python -c "$(IS_SANITIZED)" && ../../$(BIN)/python -m pytest -n auto -q -p no:cacheprovider \
-	  --deselect tests/unit/store/test_allocator.py --ignore tests/unit/venues/polymarket/orders $(COMPILED_TESTS) $(ARGS)
+	  --deselect tests/unit/store/test_allocator.py --ignore tests/unit/venues/polymarket/orders --ignore tests/unit/venues/polymarket/execution $(COMPILED_TESTS) $(ARGS)
 
 # Under CI=true the suite runs with the coverage gate; make asan is a run of its own.
 check: lint types arch $(if $(CI),cov,test) test-pure ## all that has to pass before a change goes in

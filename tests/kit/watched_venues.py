@@ -21,6 +21,7 @@ from predsurv.simulate.kalshi.trading.orders import HUNDREDTH
 from predsurv.simulate.kalshi.trading.trading_api import ToServer
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from predsurv.simulate.polymarket.trading.accounts import ClobAccount
+from predsurv.simulate.polymarket.trading.settlement import shares_of
 from predsurv.simulate.server import ServerRequest, ServerResponse
 from predsurv.venues.mock import MockVenue
 
@@ -44,6 +45,18 @@ class VenueTruth(Struct, frozen=True):
     cash: int
     shares: Mapping[str, int]
     open: Mapping[str, int]
+
+
+class TradedTotals(NamedTuple):
+    """What an order traded and what did not fail: shares and fees in micros, ``notional``: prices times shares."""
+
+    size: int = 0
+    notional: int = 0
+    fees: int = 0
+
+    def plus(self, price: int, size: int, fee: int) -> "TradedTotals":
+        """Return it with one more fill."""
+        return TradedTotals(self.size + size, self.notional + price * size, self.fees + fee)
 
 
 Answer = Callable[[], ServerResponse | None]
@@ -90,6 +103,7 @@ class WatchedVenue(Protocol):
     async def start(self) -> None: ...
     def truth(self) -> VenueTruth: ...
     def placed(self) -> Mapping[str, str]: ...
+    def traded(self) -> Mapping[str, TradedTotals]: ...
     def inject(self, kind: str, lasts: int) -> None: ...
     async def pause(self) -> None: ...
     async def resume(self) -> None: ...
@@ -142,6 +156,15 @@ class WatchedPolymarket:
         """Return every order that was ever taken, with what its client knows it by: its hash too."""
         account = self.account()
         return {} if account is None else {name: name for name in account.orders}
+
+    def traded(self) -> Mapping[str, TradedTotals]:
+        """Return what each order traded, by the venue's id; prices are those of its own token."""
+        found: dict[str, TradedTotals] = {}
+        for trade in self.trading.desk.matching.settlement.trades.values():
+            if trade.status != "FAILED":
+                for order, price, size, fee in shares_of(trade):
+                    found[order.order_id] = found.get(order.order_id, TradedTotals()).plus(price, size, fee)
+        return found
 
     def inject(self, kind: str, lasts: int) -> None:
         """Let a fault begin."""
@@ -221,6 +244,14 @@ class WatchedKalshi:
     def placed(self) -> Mapping[str, str]:
         """Return every order that was ever taken, with what its client knows it by: its client order id."""
         return {name: order.request.client_order_id for name, order in self.trading.account.orders.items()}
+
+    def traded(self) -> Mapping[str, TradedTotals]:
+        """Return what each order traded, by the venue's id; prices are those of YES."""
+        found: dict[str, TradedTotals] = {}
+        for fill in self.trading.account.fills:
+            before = found.get(fill.order.order_id, TradedTotals())
+            found[fill.order.order_id] = before.plus(fill.price, fill.contracts * HUNDREDTH, fill.fee)
+        return found
 
     def inject(self, kind: str, lasts: int) -> None:
         """Let a fault begin."""

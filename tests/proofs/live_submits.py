@@ -16,12 +16,13 @@ from typing import Final
 import msgspec
 import pytest
 
-from predsurv.core.events import Event, MarketEvent, OrderUnknown
+from predsurv.core.events import Event, Fill, FillFailed, MarketEvent, OrderUnknown
 from predsurv.core.ids import ClientOrderId, VenueName
+from predsurv.core.num import MICROS
 from predsurv.core.orders import PlaceOrder
 from predsurv.engine.step import Step
 from predsurv.net.clock import SystemClock
-from predsurv.trade.journal import AccountCorrected, CommandSent, Entry, OrderNamed
+from predsurv.trade.journal import AccountCorrected, AccountUpdated, CommandSent, Entry, OrderNamed
 from predsurv.trade.session import TradingSession
 from tests.kit.live_trader import (
     LifeOfOrders,
@@ -34,7 +35,7 @@ from tests.kit.live_trader import (
 )
 from tests.kit.patient_clocks import tolerate_wrong_clocks
 from tests.kit.trader_kills import made_dir, unequal
-from tests.kit.watched_venues import WatchedVenue, ordered_unread, watched
+from tests.kit.watched_venues import TradedTotals, WatchedVenue, ordered_unread, watched
 
 RESOLVED_WITHIN_S: Final = 15.0
 LATE: Final = "late"
@@ -167,6 +168,7 @@ def judged(venue: WatchedVenue, entries: Sequence[Entry], seen: Resolutions) -> 
     if left := ordered_unread(venue):
         found.append(f"{venue.name}: ordered before it had read {sorted(left)}")
     found += [f"{venue.name}: corrected {each.event}" for each in entries if isinstance(each, AccountCorrected)]
+    found += _otherwise_traded(venue, entries)
     middle, most = (lasted[len(lasted) // 2], lasted[-1]) if lasted else (0.0, 0.0)
     late = lasted[len(lasted) * 99 // 100] if lasted else 0.0
     print(
@@ -174,6 +176,26 @@ def judged(venue: WatchedVenue, entries: Sequence[Entry], seen: Resolutions) -> 
         f"for {middle:.2f} s (median), {late:.2f} s (99 %), {most:.2f} s at most: {len(found)} findings"
     )
     return found
+
+
+def _otherwise_traded(venue: WatchedVenue, entries: Sequence[Entry]) -> list[str]:
+    """Return the orders that traded otherwise, at the end, than the journal says."""
+    events = [each.event for each in entries if isinstance(each, AccountUpdated)]
+    failed = {(each.client_order_id, each.trade_id) for each in events if isinstance(each, FillFailed)}
+    names = {str(each.client_order_id): str(each.order_id) for each in entries if isinstance(each, OrderNamed)}
+    names |= {known_by: name for name, known_by in venue.placed().items()}
+    here: dict[str, TradedTotals] = {}
+    for fill in events:
+        if isinstance(fill, Fill) and (fill.client_order_id, fill.trade_id) not in failed:
+            name, is_turned = names[fill.client_order_id], fill.key.instrument_id.endswith(":no")
+            price = MICROS - fill.price if is_turned else fill.price
+            here[name] = here.get(name, TradedTotals()).plus(price, fill.size, fill.fee)
+    there = venue.traded()
+    return [
+        f"{venue.name}: order {name[:20]} traded {here.get(name)} here, {there.get(name)} there"
+        for name in sorted({*here, *there})
+        if here.get(name) != there.get(name)
+    ]
 
 
 def _attempt(body: bytes) -> str:

@@ -104,7 +104,8 @@ class ChainSettlement:
         self.trades[trade.trade_id] = trade
         if len(self.trades) > TRADES_KEPT_MAX:
             del self.trades[next(iter(self.trades))]
-        for order, delta in _deltas(trade):
+        for order, price, size, fee in shares_of(trade):
+            delta = _delta(order, price, size, fee)
             self._account_of(order).pending.setdefault(trade.trade_id, []).append(delta)
             order.trades.append(trade.trade_id)
         self._tell(trade, "MATCHED")
@@ -170,20 +171,29 @@ def order_part(order: ClobOrder, size: int) -> TradedPart:
     )
 
 
-def _deltas(trade: SettlingTrade) -> Sequence[tuple[ClobOrder, Delta]]:
-    """Return what a trade does to each order's account: only takers pay fees, on all that they took at one price."""
-    found: list[tuple[ClobOrder, Delta]] = []
+class TradeShare(NamedTuple):
+    """What an order of an account has of a trade at one ``price`` of its own token; micros."""
+
+    order: ClobOrder
+    price: int
+    size: int
+    fee: int
+
+
+def shares_of(trade: SettlingTrade) -> Sequence[TradeShare]:
+    """Return what each order of an account has of a trade: only takers pay fees, on all that they took at one price."""
+    found: list[TradeShare] = []
     if trade.taker is not None:
         taken = Counter[int]()
         for part in trade.parts:
             taken[part.price if part.outcome == trade.token.outcome else MICROS - part.price] += part.size
         for price, size in taken.items():
             fee = fee_of(trade.taker.entered, Price(price), Size(size))
-            found.append((trade.taker, _delta(trade.taker, price, size, fee)))
+            found.append(TradeShare(trade.taker, price, size, fee))
     for part in trade.parts:
         if part.order is not None:
             fee = maker_fee(part.order.entered.listing.market.fee, Price(part.price), Size(part.size))
-            found.append((part.order, _delta(part.order, part.price, part.size, fee)))
+            found.append(TradeShare(part.order, part.price, part.size, fee))
     return found
 
 
