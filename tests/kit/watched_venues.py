@@ -199,7 +199,7 @@ class _WatchedClob:
     def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Answer as the API does."""
         what = _CLOB_READS.get(request.path, "") if request.method == "GET" else ""
-        if request.path == "/order":
+        if request.path in ("/order", "/orders"):  # one, or a batch
             what = "place" if request.method == "POST" else "cancel"
         return self._witness.pass_on(what, request, lambda: self._respond(request))
 
@@ -291,8 +291,8 @@ class _WatchedPortfolio:
         if not path.startswith("/portfolio"):
             return None
         what = _KALSHI_READS.get(path, "") if request.method == "GET" else ""
-        if path == "/portfolio/events/orders" and request.method == "POST":
-            what = "place"
+        if path in ("/portfolio/events/orders", "/portfolio/events/orders/batched"):  # one, or a batch
+            what = "place" if request.method == "POST" else "cancel"
         elif path.startswith("/portfolio/events/orders/"):
             what = "cancel" if request.method == "DELETE" else "amend"
         return self._witness.pass_on(what, request, lambda: self._respond(path, request, to_server))

@@ -149,7 +149,7 @@ def judged(venue: WatchedVenue, entries: Sequence[Entry], seen: Resolutions) -> 
         if isinstance(each, CommandSent) and isinstance(each.decision.approved.command, PlaceOrder)
     ]
     sent = venue.witness.sent("place")
-    attempts = Counter(_attempt(each.body) for each in sent)
+    attempts = Counter(name for each in sent for name in _attempts(each.body))
     taken = venue.placed()
     ours = {str(each.client_order_id) for each in places} | {
         str(each.order_id) for each in entries if isinstance(each, OrderNamed)
@@ -172,7 +172,8 @@ def judged(venue: WatchedVenue, entries: Sequence[Entry], seen: Resolutions) -> 
     middle, most = (lasted[len(lasted) // 2], lasted[-1]) if lasted else (0.0, 0.0)
     late = lasted[len(lasted) * 99 // 100] if lasted else 0.0
     print(
-        f"{venue.name}: {len(places)} orders decided, {len(sent)} sent, {len(taken)} taken; {len(lasted)} were unknown "
+        f"{venue.name}: {len(places)} orders decided, {attempts.total()} sent in {len(sent)} requests, "
+        f"{len(taken)} taken; {len(lasted)} were unknown "
         f"for {middle:.2f} s (median), {late:.2f} s (99 %), {most:.2f} s at most: {len(found)} findings"
     )
     return found
@@ -198,10 +199,11 @@ def _otherwise_traded(venue: WatchedVenue, entries: Sequence[Entry]) -> list[str
     ]
 
 
-def _attempt(body: bytes) -> str:
-    """Return what makes an attempt one of its own: our id, or the signature of what was signed."""
+def _attempts(body: bytes) -> list[str]:
+    """Return what makes each attempt of a request one of its own: our id, or the signature of what was signed."""
     given = msgspec.json.decode(body)
-    return str(given.get("client_order_id") or given["order"]["signature"])
+    orders = given if isinstance(given, list) else given.get("orders", [given])
+    return [str(each.get("client_order_id") or each["order"]["signature"]) for each in orders]
 
 
 async def _submits(folder: Path, plan: ProofPlan) -> list[str]:
