@@ -3,6 +3,6 @@
 #ifndef PREDSURV_EDITION_H
 #define PREDSURV_EDITION_H
 
-#define EDITION 13
+#define EDITION 14
 
 #endif

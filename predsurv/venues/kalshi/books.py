@@ -9,7 +9,8 @@ from typing import Final
 from predsurv.core.errors import WireError
 from predsurv.core.events import BookSnapshot, Gap, GapReason, Level, MarketEvent
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.num import MICROS, Price, Size, parse_signed_micros
+from predsurv.core.num import Price, Size, complement, parse_signed_micros
+from predsurv.state.ladder import Ladder
 from predsurv.venues.kalshi.market_parser import ticker_of
 from predsurv.venues.kalshi.wire import BookBody, Texts, sides
 from predsurv.venues.parsing import PRICES_MAX, ParseCache, Stamp, parse_complement, parse_open_price
@@ -19,7 +20,7 @@ LEVELS_MAX: Final = 10_000
 
 SIZES_MAX: Final = 1 << 16
 
-Sizes = dict[Price, int]
+Sizes = dict[Price, Size]
 """Size in micros by price, of one side."""
 
 
@@ -51,7 +52,7 @@ class NumberCache:
             raise WireError("book names a price twice")
         if found and min(found.values()) < 0:
             raise WireError("book has a negative size")
-        return {price: size for price, size in found.items() if size}
+        return {price: Size(size) for price, size in found.items() if size}
 
 
 class MarketBook:
@@ -65,8 +66,8 @@ class MarketBook:
 
     def __init__(self, ticker: str) -> None:
         self.ticker = ticker
-        self.bids: Sizes = {}
-        self.asks: Sizes = {}
+        self.bids = Ladder(descending=True)
+        self.asks = Ladder(descending=False)
         self.keys: dict[InstrumentKey, bool] = {}
         self.live: tuple[tuple[InstrumentKey, bool], ...] = ()
 
@@ -126,7 +127,8 @@ class BookSet:
 
     def replace(self, book: MarketBook, bids: Sizes, asks: Sizes) -> None:
         """Take the levels of a snapshot: ``book`` is valid for all of its outcomes."""
-        book.bids, book.asks = bids, asks
+        book.bids.replace([*bids.items()])
+        book.asks.replace([*asks.items()])
         book.live = tuple(book.keys.items())
         self.awaiting.difference_update(book.keys)
         self.lost.difference_update(book.keys)
@@ -145,19 +147,15 @@ class BookSet:
         return [snapshot(key, book, stamp, ts_venue, mirrored=mirrored) for key, mirrored in book.live]
 
 
-def levels(sizes: Sizes, *, descending: bool) -> tuple[Level, ...]:
-    """Return one side's levels, best first."""
-    return tuple((price, Size(sizes[price])) for price in sorted(sizes, reverse=descending))
-
-
 def snapshot(
     key: InstrumentKey, book: MarketBook, stamp: Stamp, ts_venue: int | None = None, *, mirrored: bool
 ) -> BookSnapshot:
     """Return the whole ``book`` as ``key`` sees it; ``mirrored`` for the NO outcome."""
-    bids, asks = (_mirror(book.asks), _mirror(book.bids)) if mirrored else (book.bids, book.asks)
-    best_bids, best_asks = levels(bids, descending=True), levels(asks, descending=False)
-    return BookSnapshot(key, stamp.ts_recv, ts_venue, stamp.epoch, stamp.seq, best_bids, best_asks)
+    bids, asks = book.bids.levels(), book.asks.levels()
+    if mirrored:
+        bids, asks = _mirror(asks), _mirror(bids)
+    return BookSnapshot(key, stamp.ts_recv, ts_venue, stamp.epoch, stamp.seq, bids, asks)
 
 
-def _mirror(sizes: Sizes) -> Sizes:
-    return {Price(MICROS - price): size for price, size in sizes.items()}
+def _mirror(levels: tuple[Level, ...]) -> tuple[Level, ...]:
+    return tuple((complement(price), size) for price, size in levels)

@@ -230,18 +230,15 @@ class KalshiCodec:
         text, change = body.price_dollars or wire.cents(body.price), self._sizes[body.delta_fp or str(body.delta)]
         side: Side
         if body.side == "yes":
-            price, sizes, side = self._prices[text], book.bids, "bid"
+            price, ladder, side = self._prices[text], book.bids, "bid"
         else:
-            price, sizes, side = self._no_prices[text], book.asks, "ask"
-        size = Size(sizes.get(price, 0) + change)
-        if 0 < size <= SIZE_MAX:
-            sizes[price] = size
-        elif size == 0:
-            sizes.pop(price, None)
-        else:
+            price, ladder, side = self._no_prices[text], book.asks, "ask"
+        size = Size(ladder.size_at(price) + change)
+        if not 0 <= size <= SIZE_MAX:
             # A negative or absurd sum: a change was missed; it is not known when.
             self._book_set.invalidate([book], "hash_mismatch", Stamp(ts_recv, self._epoch), out)
             return
+        ladder.set(price, size)
         ts_ms = body.ts_ms or message.sending_ts_ms or 0
         ts_venue = ts_ms * _MS if EARLIEST_MS < ts_ms < LATEST_MS else None  # venue_time() without the call
         for key, mirrored in book.live:

@@ -278,7 +278,8 @@ def _changes(book: MarketBook, bids: Sizes, asks: Sizes) -> Iterator[PolledLevel
 
     Removed levels come first, so that the book is never crossed in between.
     """
-    sides: tuple[tuple[Side, Sizes, Sizes], ...] = (("bid", book.bids, bids), ("ask", book.asks, asks))
+    held = dict(book.bids.levels()), dict(book.asks.levels())
+    sides: tuple[tuple[Side, Sizes, Sizes], ...] = (("bid", held[0], bids), ("ask", held[1], asks))
     for side, before, after in sides:
         yield from (PolledLevel(side, price, 0) for price in before if price not in after)
     for side, before, after in sides:

@@ -35,7 +35,7 @@ def decoded(
     out: list[MarketEvent] = []
     data = codec.decode(frames, NOW, out)
     assert packed or not any(isinstance(event, LevelChanges) for event in out)
-    books = {ticker: (book.bids, book.asks, book.live) for ticker, book in codec._books.items()}
+    books = {ticker: (book.bids.levels(), book.asks.levels(), book.live) for ticker, book in codec._books.items()}
     return data, each_event(out), books, dict(codec._last), codec.awaiting(), codec.take_lost()
 
 
