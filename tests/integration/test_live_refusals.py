@@ -195,13 +195,6 @@ REFUSALS: Final = (
         SAFETY,
         ("trade", "--live", "--venue", "polymarket", "--venue", "kalshi"),
     ),
-    Refusal(
-        "shadow of two venues",
-        lambda _: None,
-        "one venue at a time",
-        CONFIGURATION,
-        ("trade", "--live", "--shadow", "--venue", "polymarket", "--venue", "kalshi"),
-    ),
     Refusal("shares in another journal", shares_elsewhere, "0 open orders and 1 positions there", SAFETY),
     Refusal(
         "replay",
