@@ -74,6 +74,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     ``assumed``: the fields that nobody stated; each holds what is safe to assume and gives way to any statement.
     ``event_title``: what the venue calls the event, None where it did not say.
     ``version``: of the contracts that it trades on, in the venue's words; "" where nobody stated it.
+    ``shard``: the part of the exchange where its orders and their collateral are, None where nobody stated it.
     ``last_seen``: when the venue's list had it last (ns UTC), None while it still has it.
     """
 
@@ -113,6 +114,7 @@ class Market(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last_seen: int | None = None
     event_title: str | None = None
     version: str = ""
+    shard: int | None = None
 
     @property
     def trading_ends(self) -> int | None:

@@ -97,6 +97,7 @@ class MarketLine(_RequiredFields, frozen=True, kw_only=True, omit_defaults=True)
     last_seen: str | None = None
     event_title: str | None = None
     version: str = ""
+    shard: int | None = None
     unchanged_since: str | None = None
     replaced: tuple[dict[str, Any], ...] = ()
 
@@ -155,6 +156,7 @@ def to_line(market: Market) -> MarketLine:
         last_seen=None if market.last_seen is None else iso_time(market.last_seen),
         event_title=market.event_title,
         version=market.version,
+        shard=market.shard,
     )
 
 
@@ -197,6 +199,7 @@ def to_market(line: MarketLine) -> Market:
         event_title=line.event_title,
         last_seen=None if line.last_seen is None else parse_iso(line.last_seen),
         version=line.version,
+        shard=line.shard,
     )
 
 

@@ -28,6 +28,7 @@ RefusalReason = Literal[
     "client_order_id",  # no id that the venue would take
     "batch",  # empty, or more than the venue takes
     "allowance",  # the contract that would trade it may not take so much
+    "collateral",  # the part of the exchange where it would rest does not have its cash
 ]
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 _DAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_SHARDS: Final = ("Default", "Combos", "Crypto and commodities", "Tennis, baseball, basketball")
+SHARDS: Final = ("Default", "Combos", "Crypto and commodities", "Tennis, baseball, basketball")
 _ALL_DAY: Final = [{"open_time": "00:00", "close_time": "00:00"}]
 _S: Final = 1_000_000_000
 _MIDNIGHT_1970: Final = "1970-01-01T00:00:00Z"
@@ -44,7 +44,7 @@ class TradingState:
         """Return the body of ``/exchange/status``."""
         active, trading = "halt" not in self._pauses, self.is_open
         state = {"exchange_active": active, "trading_active": trading, "intra_exchange_transfers_active": active}
-        shards = [{"exchange_index": index, "description": name, **state} for index, name in enumerate(_SHARDS)]
+        shards = [{"exchange_index": index, "description": name, **state} for index, name in enumerate(SHARDS)]
         status: dict[str, Any] = {**state, "exchange_index_statuses": shards}
         resumes = max((end for _, end in self._pauses.values()), default=None)
         return status if resumes is None else {**status, "exchange_estimated_resume_time": _iso(resumes)}

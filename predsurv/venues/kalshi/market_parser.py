@@ -112,6 +112,7 @@ def parse_market(
         market_type=UNKNOWN_TYPE if any(each.field in _TYPED for each in found) else _market_type(row),
         assumed=_assumed(row, terms, found, waived=fee is not terms.fee),
         event_title=shortened(terms.title, TEXT_CHARS_MAX) or None,
+        shard=row.exchange_index,
     )
 
 
@@ -127,6 +128,7 @@ def announced_market(body: LifecycleBody, ts_recv: int, terms: SeriesTerms | Non
         price_ranges=body.price_ranges,
         rules_primary=about.rules_primary,
         rules_secondary=about.rules_secondary,
+        exchange_index=body.exchange_index,
     )
     market = parse_market(row, terms or SeriesTerms(), ts_recv)
     if market is None:

@@ -164,6 +164,7 @@ class LifecycleBody(Struct, gc=False):
     price_level_structure: str | None = None
     price_ranges: list[WireBand] | None = None
     additional_metadata: Metadata | None = None
+    exchange_index: int | None = None
 
 
 class LifecycleMessage(Struct, gc=False, tag_field="type", tag="market_lifecycle_v2"):

@@ -65,6 +65,7 @@ FULL = msgspec.structs.replace(
     reward_max_spread=Price(45_000),
     tradable=True,
     event_title="What happens?",
+    shard=2,
 )
 
 

@@ -168,7 +168,7 @@ def group_row(group: KalshiOrderGroup) -> Json:
         "id": group.group_id,
         "contracts_limit_fp": contracts_text(group.limit),
         "is_auto_cancel_enabled": not group.is_triggered,
-        "exchange_index": 0,
+        "exchange_index": group.shard,
     }
 
 

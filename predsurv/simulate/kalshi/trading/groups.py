@@ -8,12 +8,16 @@ WINDOW: Final = 15_000_000_000
 
 
 class KalshiOrderGroup:
-    """A group with its limit (hundredths of contracts). ``is_triggered``: it takes no order until it is reset."""
+    """A group on a shard, with its limit (hundredths of contracts).
 
-    __slots__ = ("_matched", "group_id", "is_triggered", "limit")
+    ``is_triggered``: it takes no order until it is reset.
+    """
 
-    def __init__(self, group_id: str, limit: int) -> None:
+    __slots__ = ("_matched", "group_id", "is_triggered", "limit", "shard")
+
+    def __init__(self, group_id: str, limit: int, shard: int = 0) -> None:
         self.group_id = group_id
+        self.shard = shard
         self.limit = limit
         self.is_triggered = False
         self._matched: deque[tuple[int, int]] = deque()  # time (ns UTC) and contracts

@@ -167,6 +167,8 @@ def refusal(desk: KalshiDesk, order: KalshiOrder) -> OrderError | None:
     if not on_grid(order.instrument.market, request.price):
         return OrderError(400, "invalid_price", "not a price of this market")
     group = desk.groups.get(request.group)
+    if group is not None and group.shard != order.listing.exchange_index:
+        group = None  # it is on another shard (assumed: no document says what then happens)
     if request.group and (group is None or group.is_triggered):
         return OrderError(400, "invalid_order", "the order group takes no orders" if group else "no such order group")
     if request.post_only and order.instrument.book.crosses(request.side, request.price):

@@ -9,7 +9,7 @@ from predsurv.simulate.kalshi.trading.group_routes import GroupRoutes
 from predsurv.simulate.kalshi.trading.order_desk import KalshiDesk
 from predsurv.simulate.kalshi.trading.order_routes import KalshiOrderRoutes, error_response
 from predsurv.simulate.kalshi.trading.orders import OrderError
-from predsurv.simulate.kalshi.trading.portfolio_routes import PortfolioRoutes, Query
+from predsurv.simulate.kalshi.trading.portfolio_routes import PortfolioRoutes, Query, first
 from predsurv.simulate.server import ServerRequest, ServerResponse
 
 SLOW_S: Final = 3
@@ -123,12 +123,13 @@ class KalshiTradingApi:
                 return error_response(OrderError(405, "method_not_allowed"))
 
     def _write_group(self, request: ServerRequest, parts: list[str]) -> RestResponse:
+        shard = first(request.query, "exchange_index")
         match request.method, parts:
             case "POST", ["create"]:
                 return self._groups.create(request.body)
             case "DELETE", [group_id]:
-                return self._groups.delete(group_id)
+                return self._groups.delete(group_id, shard)
             case "PUT", [group_id, what]:
-                return self._groups.change(group_id, what, request.body)
+                return self._groups.change(group_id, what, request.body, shard)
             case _:
                 return error_response(OrderError(405, "method_not_allowed"))

@@ -87,10 +87,12 @@ class KalshiGateway:
         if command.tif in RESTING:
             ends = now + LIFE if command.expires is None else min(command.expires, now + LIFE)
             sent = replace(command, tif="gtd", expires=ends)
-        level = yes_order(command)
+        level, group = yes_order(command), self._limit.group_of(market)
         if isinstance(level, OrderRefusal):
             return level
-        body = order_body(sent, market, now=now, options=OrderOptions(order_group=self._limit.group))
+        if isinstance(group, OrderRefusal):
+            return group
+        body = order_body(sent, market, now=now, options=OrderOptions(order_group=group))
         if isinstance(body, OrderRefusal):
             return body
         if ends is not None:

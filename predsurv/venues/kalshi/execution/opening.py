@@ -13,6 +13,7 @@ from predsurv.venues.execution.gateway import AccountFact, VenueAccount, clock_f
 from predsurv.venues.kalshi.account.decoder import in_terms_of
 from predsurv.venues.kalshi.auth import KEY_ID, PRIVATE_KEY, load_signer
 from predsurv.venues.kalshi.execution.account_reader import KalshiAccountReader
+from predsurv.venues.kalshi.execution.collateral import read_collateral
 from predsurv.venues.kalshi.execution.exchange_limit import ExchangeLimit
 from predsurv.venues.kalshi.execution.gateway import KalshiGateway
 from predsurv.venues.kalshi.execution.session import CANCEL_TOKENS, REQUEST_TOKENS, SKEW_MAX, KalshiSession
@@ -48,6 +49,7 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
         http.aclose,
         http.forbid_writes,
         in_terms_of,
+        lambda: read_collateral(reader),
         key_expires=session.key_expires,
         begin=limit.begin,
         end=limit.end,

@@ -85,7 +85,8 @@ def test_a_close_time_that_is_moved_is_stated() -> None:
 
 
 def created(shared: KalshiSharedState | None = None) -> Market:
-    frame = life(1, "created", market_ticker="KXA-26-X", close_ts=1_800_000_300, open_ts=1_800_000_000)
+    times = {"close_ts": 1_800_000_300, "open_ts": 1_800_000_000}
+    frame = life(1, "created", market_ticker="KXA-26-X", exchange_index=2, **times)
     (event,) = CodecConnection(A, shared=shared).receive(frame)
     assert isinstance(event, MarketChange)
     assert event.market is not None
@@ -96,6 +97,7 @@ def test_an_announced_market_of_a_known_series_has_its_terms() -> None:
     market = created(KalshiSharedState(directory()))
     assert (market.fee, market.category, market.tags) == (HALF, "Sports", ("Tennis",))
     assert market.mutually_exclusive
+    assert market.shard == 2
     assert not {"fee", "category", "tags", "mutually_exclusive", "close_time"} & {*market.assumed}
     assert {"tick_size", "volume"} <= {*market.assumed}
 

@@ -225,3 +225,8 @@ def test_unreadable_dates_are_none(date: str | None) -> None:
 def test_a_date_needs_a_time_zone() -> None:
     assert parse_time("2026-08-24T17:10:58.365638Z") == 1_787_591_458_365_638_000
     assert parse_time("2026-08-24T17:10:58") is None, "no zone, no time"
+
+
+def test_the_shard_of_a_market_is_known_where_it_is_stated() -> None:
+    assert [market(exchange_index=shard).shard for shard in (0, 3, None)] == [0, 3, None]
+    assert market().shard is None

@@ -129,3 +129,23 @@ def test_a_group_that_ends_while_orders_come_back_from_a_pause_keeps_the_others_
     trial.others_rest("ask", 43, 1_000)
     trial.service.resume()
     assert (trial.row(first)["status"], trial.row(second)["status"]) == ("executed", "canceled")
+
+
+def test_a_group_takes_orders_of_its_own_shard_alone_and_is_found_there() -> None:
+    trial = KalshiDeskTrial()
+    trial.markets.listed[trial.ticker].exchange_index = 2
+    first = made(trial)
+    there = trial.ask("POST", f"{GROUPS}/create", {"contracts_limit": 7, "exchange_index": 2})
+    group = there.body["order_group_id"]
+    assert there.body["exchange_index"] == 2
+    assert trial.place(order_group_id=first).error == (400, "invalid_order", "no such order group")
+    trial.placed(order_group_id=group)
+    assert [row["exchange_index"] for row in trial.get(GROUPS)["order_groups"]] == [0, 2]
+    assert trial.ask("PUT", f"{GROUPS}/{group}/reset", {}).error == NO_GROUP
+    assert trial.ask("DELETE", f"{GROUPS}/{group}").error == NO_GROUP
+    assert trial.ask("DELETE", f"{GROUPS}/{group}", exchange_index="2").status == 200
+    assert trial.ask("POST", f"{GROUPS}/create", {"contracts_limit": 7, "exchange_index": 4}).error == (
+        400,
+        "invalid_parameters",
+        "exchange_index",
+    )

@@ -21,6 +21,12 @@ from tests.kit.scripted_accounts import KalshiAccount, kalshi_account
 from tests.kit.scripted_http import NO_ROUTE, Answer
 
 MADE = Answer(b'{"order_group_id":"g1","subaccount":0,"exchange_index":0}', 201)
+ONE_SHARD = Answer(b'{"exchange_active":true,"trading_active":true}')
+SHARDS = Answer(
+    b'{"exchange_active":true,"trading_active":true,"exchange_index_statuses":['
+    b'{"exchange_index":2,"exchange_active":true,"trading_active":true},'
+    b'{"exchange_index":0,"exchange_active":true,"trading_active":true}]}'
+)
 
 
 def limit(account: KalshiAccount, contracts: int = 500) -> ExchangeLimit:
@@ -32,22 +38,51 @@ def report(change: str = "triggered", group: str = "g1") -> OrderGroupReport:
 
 
 async def test_a_group_is_made_put_into_every_order_and_deleted_at_the_end() -> None:
-    account = kalshi_account(MADE, Answer())
+    account = kalshi_account(ONE_SHARD, MADE, Answer())
     made = limit(account)
     gateway = KalshiGateway(account.session, account.reader, account.server.clock, made)
     await made.begin()
-    assert json.loads(account.server.requests[0].content) == {"contracts_limit_fp": "500.00"}
+    assert json.loads(account.server.requests[1].content) == {"contracts_limit_fp": "500.00"}
     wanted = replace(command(size=10 * MICROS), key=CONTRACT.key(0))
     order = gateway.prepare(Approved(account.server.clock.now(), wanted), CONTRACT)
     assert isinstance(order, PreparedOrder)
     assert json.loads(order.request.body or b"")["order_group_id"] == "g1"
     await made.end()
     await made.end()
-    assert [each.method for each in account.server.requests] == ["POST", "DELETE"]
-    assert account.server.paths()[1].endswith("/portfolio/order_groups/g1")
+    assert [each.method for each in account.server.requests] == ["GET", "POST", "DELETE"]
+    assert account.server.paths()[2].endswith("/portfolio/order_groups/g1")
     order = gateway.prepare(Approved(account.server.clock.now(), wanted), CONTRACT)
     assert isinstance(order, PreparedOrder)
     assert "order_group_id" not in json.loads(order.request.body or b"")
+
+
+async def test_each_shard_has_a_group_and_an_order_is_in_that_of_its_market() -> None:
+    second = Answer(b'{"order_group_id":"g2","exchange_index":2}', 201)
+    account = kalshi_account(SHARDS, MADE, second, Answer())
+    made = limit(account)
+    gateway = KalshiGateway(account.session, account.reader, account.server.clock, made)
+    await made.begin()
+    bodies = [json.loads(each.content) for each in account.server.requests[1:]]
+    assert bodies == [{"contracts_limit_fp": "500.00"}, {"contracts_limit_fp": "500.00", "exchange_index": 2}]
+    wanted = Approved(account.server.clock.now(), replace(command(size=10 * MICROS), key=CONTRACT.key(0)))
+    for shard, group in ((0, "g1"), (2, "g2")):
+        order = gateway.prepare(wanted, replace(CONTRACT, shard=shard))
+        assert isinstance(order, PreparedOrder)
+        assert json.loads(order.request.body or b"")["order_group_id"] == group
+    for unknown in (None, 1):
+        refusal = gateway.prepare(wanted, replace(CONTRACT, shard=unknown))
+        assert isinstance(refusal, OrderRefusal)
+        assert refusal.reason == "exchange"
+    assert made.stopped_by(report("triggered", "g2"))
+    await made.end()
+    assert [each.split("/")[-1] for each in account.server.paths()[3:]] == ["g1", "g2?exchange_index=2"]
+
+
+async def test_a_group_that_cannot_be_made_takes_the_others_with_it() -> None:
+    account = kalshi_account(SHARDS, MADE, Answer(b"{}", 500), Answer())
+    with pytest.raises(TransientError, match="makes no order group on shard 2: HTTP 500"):
+        await limit(account).begin()
+    assert [each.method for each in account.server.requests] == ["GET", "POST", "POST", "DELETE"]
 
 
 async def test_without_a_limit_nothing_is_made() -> None:
@@ -63,7 +98,11 @@ async def test_without_a_limit_nothing_is_made() -> None:
 @pytest.mark.parametrize(
     ("answer", "words", "kind"),
     [
-        (Answer(b'{"error":{"code":"invalid_parameters"}}', 400), "makes no order group: HTTP 400", TransientError),
+        (
+            Answer(b'{"error":{"code":"invalid_parameters"}}', 400),
+            "makes no order group on shard 0: HTTP 400",
+            TransientError,
+        ),
         (NO_ROUTE, "cannot connect", TransientError),
         (Answer(lost=True), "made no order group", TransientError),
         (Answer(b"{}", 201), "cannot be read", WireError),
@@ -74,14 +113,14 @@ async def test_without_the_group_that_is_wanted_no_run_begins(
     answer: Answer, words: str, kind: type[Exception]
 ) -> None:
     with pytest.raises(kind, match=words):
-        await limit(kalshi_account(answer)).begin()
+        await limit(kalshi_account(ONE_SHARD, answer)).begin()
 
 
 async def test_a_limit_that_cannot_be_asked_for_begins_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = OrderRefusal("count", "not such a number")
-    monkeypatch.setattr("predsurv.venues.kalshi.execution.exchange_limit.create_group", lambda _: refusal)
+    monkeypatch.setattr("predsurv.venues.kalshi.execution.exchange_limit.create_group", lambda *_: refusal)
     with pytest.raises(WireError, match="no order group of 500 contracts: not such a number"):
-        await limit(kalshi_account(MADE)).begin()
+        await limit(kalshi_account(ONE_SHARD)).begin()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +130,7 @@ async def test_a_limit_that_cannot_be_asked_for_begins_no_run(monkeypatch: pytes
 async def test_a_group_that_is_left_behind_is_said(
     answer: Answer, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    made = limit(kalshi_account(MADE, answer))
+    made = limit(kalshi_account(ONE_SHARD, MADE, answer))
     await made.begin()
     with caplog.at_level(logging.INFO):
         await made.end()
@@ -99,7 +138,7 @@ async def test_a_group_that_is_left_behind_is_said(
 
 
 async def test_only_the_trigger_of_our_own_group_stops() -> None:
-    made = limit(kalshi_account(MADE))
+    made = limit(kalshi_account(ONE_SHARD, MADE))
     assert not made.stopped_by(report())
     await made.begin()
     others: list[AccountReport] = [report("created"), report("triggered", "g2")]
