@@ -110,6 +110,8 @@ class KalshiMarkets:
         self.trading = TradingState()
         self.fee_changes: list[dict[str, Any]] = []
         """The rows of ``/series/fee_changes``."""
+        self.event_fee_changes: list[dict[str, Any]] = []
+        """Those of ``/events/fee_changes``."""
         self.listed: dict[str, KalshiListing] = {}
         self.books: dict[str, KalshiBook] = {}
         self.candles = CandleHistory()

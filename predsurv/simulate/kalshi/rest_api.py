@@ -253,7 +253,7 @@ _ROUTES: Final[dict[str, Callable[[KalshiMarkets, Query], RestResponse]]] = {
     "/events": lambda markets, query: _page("events", [*_events(markets, query)], query),
     "/series": lambda markets, query: _ok({"series": [*_series(markets, query)]}),
     "/series/fee_changes": lambda markets, _: _ok({"series_fee_change_arr": markets.fee_changes}),
-    "/events/fee_changes": lambda *_: _ok({"event_fee_changes": [], "cursor": ""}),
+    "/events/fee_changes": lambda markets, _: _ok({"event_fee_changes": markets.event_fee_changes, "cursor": ""}),
     "/markets/candlesticks": _batch_candles,
     "/historical/markets": lambda _, query: _page("markets", [], query),
     "/historical/trades": lambda _, query: _page("trades", [], query),

@@ -170,7 +170,7 @@ class PollingFeed:
         terms = TermsLookup(aside, clock, directory)
         updates = MarketUpdates(aside, terms, clock, lifecycle)
         monitor = ExchangeMonitor(aside, clock, ShardPauses(terms, clock, lambda: tickers))
-        fees = FeeCalendarPoller(aside, clock, directory, lambda: tickers)
+        fees = FeeCalendarPoller(aside, clock, directory, lambda: tickers, terms)
         self._jobs: list[BackgroundJob] = [monitor.run, updates.run, fees.run]
         self._settlements = SettlementLookup(
             rest,

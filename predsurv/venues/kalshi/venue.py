@@ -107,7 +107,7 @@ class KalshiVenue:
         jobs: list[BackgroundJob] = [
             lambda events: settlements.run(events, self._policy.book_timeout),
             ExchangeMonitor(self._rest(_POLL_LIMITS), self._clock, shards).run,
-            FeeCalendarPoller(rest, self._clock, self._directory, shared.tickers).run,
+            FeeCalendarPoller(rest, self._clock, self._directory, shared.tickers, terms).run,
             lookup.run,
             MarketUpdates(rest, terms, self._clock, shared.lifecycle, announced=True).run,
         ]

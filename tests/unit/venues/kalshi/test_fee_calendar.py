@@ -8,9 +8,10 @@ from msgspec import Raw
 
 from predsurv.core.events import MarketChange
 from predsurv.core.market import FeeSchedule
-from predsurv.venues.kalshi.fee_calendar import CALENDAR_INTERVAL, REPEATED, FeeCalendarPoller
+from predsurv.venues.kalshi.fee_calendar import CALENDAR_INTERVAL, LOOK_UP_INTERVAL, REPEATED, FeeCalendarPoller
 from predsurv.venues.kalshi.rest_wire import EventRow, SeriesRow
 from predsurv.venues.kalshi.series_terms import EventDirectory
+from predsurv.venues.kalshi.terms_lookup import TermsLookup
 from tests.kit.event_list import EventList
 from tests.kit.scripted_kalshi_rest import Pages
 
@@ -28,7 +29,8 @@ class Bench:
         self.tickers = [*tickers]
         self.sink = EventList()
         rest = self.pages.rest()
-        self.poller = FeeCalendarPoller(rest, self.pages.clock, self.directory, lambda: self.tickers)
+        terms = TermsLookup(rest, self.pages.clock, self.directory)
+        self.poller = FeeCalendarPoller(rest, self.pages.clock, self.directory, lambda: self.tickers, terms)
         self.at = (self.pages.clock.now() // S + 7_200) * S
 
     def date(self, seconds: int = 0) -> str:
@@ -54,7 +56,7 @@ class Bench:
 
 async def test_a_scheduled_fee_of_a_series_is_told_of_its_watched_markets_once() -> None:
     bench = Bench(X, "KXOTHER-26-X")
-    bench.of_series({"scheduled_ts": bench.date()}, {"scheduled_ts": bench.date(-86_400), "fee_multiplier": 3})
+    bench.of_series({"scheduled_ts": bench.date()}, {"scheduled_ts": bench.date(-40 * 86_400), "fee_multiplier": 3})
     await bench.poller.round(bench.sink)
     (event,) = bench.sink.take()
     assert isinstance(event, MarketChange)
@@ -118,3 +120,67 @@ async def test_unreadable_announcements_cost_themselves_only() -> None:
     assert await bench.read() == [(X, 35_000, bench.at)]
     bench.pages.set(series__fee_changes=[httpx.Response(404)])
     assert await bench.read() == [], "what was read before stands"
+
+
+class PastBench(Bench):
+    """A calendar with changes that came before it was read; ``event`` and ``market``: what the venue has of X."""
+
+    def __init__(self, *, event: dict[str, Any] | None = None, market: dict[str, Any] | None = None) -> None:
+        super().__init__(X)
+        self.at -= 4 * 3_600 * S
+        row = {"ticker": X, "event_ticker": "KXN-26", "status": "active", "title": "Will it?", **(market or {})}
+        event_row = {"event_ticker": "KXN-26", "series_ticker": "KXN", "title": "N", **(event or {})}
+        self.pages.set(markets=[{"markets": [row], "cursor": ""}], events=[{"events": [event_row], "cursor": ""}])
+
+
+async def test_a_fee_that_came_since_the_list_was_read_is_told_once_with_its_time() -> None:
+    bench = PastBench()
+    bench.of_series({"scheduled_ts": bench.date()}, {"scheduled_ts": bench.date(-60), "fee_multiplier": 3})
+    assert await bench.read() == [(X, 35_000, bench.at)], "the last of them"
+    days = [each for _ in range(2 * REPEATED // CALENDAR_INTERVAL) for each in await bench.read()]
+    assert days == []
+    assert bench.pages.paths().count("/markets") == 1
+
+
+async def test_a_market_with_a_fee_of_its_own_does_not_follow_its_series() -> None:
+    own = PastBench(event={"fee_type_override": "quadratic", "fee_multiplier_override": 2})
+    own.of_series({"scheduled_ts": own.date()})
+    assert await own.read() == []
+    waived = PastBench(market={"fee_waiver_expiration_time": "2100-01-01T00:00:00Z"})
+    waived.of_series({"scheduled_ts": waived.date()})
+    assert [each for each in await waived.read() if each[2] == waived.at] == []
+
+
+async def test_the_fee_that_an_event_was_given_came_with_its_time_and_so_did_its_end() -> None:
+    given = PastBench(event={"fee_type_override": "quadratic", "fee_multiplier_override": 2})
+    given.of_event({"scheduled_ts": given.date(), "fee_multiplier_override": 2})
+    given.of_series({"scheduled_ts": given.date(60)})
+    assert await given.read() == [(X, 140_000, given.at)]
+    lost = PastBench()
+    lost.of_event(
+        {"scheduled_ts": lost.date(), "fee_type_override": None, "fee_multiplier_override": None},
+        {"scheduled_ts": lost.date(-60), "fee_multiplier_override": 0},
+    )
+    assert await lost.read() == [(X, 70_000, lost.at)]
+    lost.of_series({"scheduled_ts": lost.date(-30)})
+    assert await lost.read() == [(X, 35_000, lost.at)], "the series has changed meanwhile"
+
+
+async def test_nothing_that_came_is_told_before_the_market_could_be_asked_for() -> None:
+    bench = PastBench()
+    bench.pages.set(markets=[httpx.Response(404), {"markets": [], "cursor": ""}])
+    bench.of_series({"scheduled_ts": bench.date()})
+    await bench.poller.round(bench.sink)
+    await bench.poller.round(bench.sink)
+    assert bench.sink.take() == []
+    assert bench.pages.paths().count("/markets") == 1
+    await bench.pages.clock.sleep(LOOK_UP_INTERVAL)
+    assert await bench.read() == [(X, 35_000, bench.at)]
+
+
+async def test_a_change_that_came_between_two_readings_is_told() -> None:
+    bench = PastBench()
+    assert await bench.read() == []
+    bench.at = bench.pages.clock.now() // S * S - 5 * S
+    bench.of_series({"scheduled_ts": bench.date()})
+    assert await bench.read() == [(X, 35_000, bench.at)]
