@@ -1,10 +1,14 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from typing import TypeAlias
+
+from msgspec import Raw
 
 from predsurv.collect.recording.instrument import RecordedInstrument
 from predsurv.core.events import BookSnapshot, MarketEvent, Trade
-from predsurv.core.ids import InstrumentKey
+from predsurv.core.ids import InstrumentKey, VenueName
 from predsurv.core.level_changes import PackedEvent, PackedRecord, PythonLevelChanges
+from predsurv.core.market import FeeSchedule, Market, PriceBand
+from predsurv.core.num import Money
 from predsurv.core.packed_book import PythonPackedBook
 from predsurv.engine.fills.told_trades import PythonToldTrades
 from predsurv.state import book
@@ -12,6 +16,7 @@ from predsurv.state.ladder import PythonLadder
 from predsurv.store.wal.columns_codec import Columns
 from predsurv.venues.kalshi.books import MarketBook
 from predsurv.venues.polymarket.fast_decoder import Pending
+from predsurv.venues.polymarket.gamma_row import GammaMarket
 
 Buffer: TypeAlias = bytes | memoryview
 
@@ -107,3 +112,31 @@ class NativeChangeReader:
     def before(self) -> bytes | None: ...
     def remember(self, frame: bytes, /) -> bool: ...
     def forget(self) -> None: ...
+
+class NativeGammaParser:
+    def __init__(
+        self,
+        texts: Callable[[Raw], tuple[str, ...]],
+        date: Callable[[str], int | None],
+        fee: Callable[[GammaMarket, int], FeeSchedule | None],
+        rules_hash: Callable[[GammaMarket], str],
+        categories: Set[str],
+        venue: VenueName,
+        min_taker_buy: Money,
+        version: str,
+        /,
+    ) -> None: ...
+    def read(self, rows: list[GammaMarket | None], fetched_at: int, /) -> list[Market | None]: ...
+
+class NativeLineWriter:
+    def __init__(
+        self,
+        time: Callable[[int], str],
+        fee: Callable[[FeeSchedule], bytes],
+        bands: Callable[[tuple[PriceBand, ...]], bytes],
+        binary: str,
+        /,
+    ) -> None: ...
+    def line(self, market: Market, /) -> bytes | None: ...
+
+def names_delay(data: bytes, /) -> bool: ...

@@ -13,7 +13,8 @@
 /* References first, that the module can go through them. */
 typedef struct Module {
     /* Types of this module. */
-    PyTypeObject *ladder, *book, *level_changes, *packed_book, *kalshi_reader, *polymarket_reader, *rows, *told_trades, *replay;
+    PyTypeObject *ladder, *book, *level_changes, *packed_book, *kalshi_reader, *polymarket_reader, *rows, *told_trades, *replay,
+        *gamma_parser, *line_writer;
     /* predsurv.core, which is there before this module. */
     PyTypeObject *delta, *snapshot, *trade, *top;
     PyObject *bid, *ask, *buy, *sell, *ts_recv, *start;

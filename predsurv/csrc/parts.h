@@ -34,6 +34,10 @@ extern PyMethodDef net_functions[];
 int trades_prepare(Module *module);
 extern PyType_Spec polymarket_reader_spec;
 
+/* Rows of Gamma's list, and lines of what is listed. */
+extern PyMethodDef gamma_functions[];
+extern PyType_Spec gamma_parser_spec, line_writer_spec;
+
 /* Kalshi's frames; prepares itself when first made. */
 extern PyType_Spec kalshi_reader_spec;
 

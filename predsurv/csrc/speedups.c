@@ -57,6 +57,7 @@ static int add_types(PyObject *module)
         {&self->packed_book, &packed_book_spec},
         {&self->kalshi_reader, &kalshi_reader_spec}, {&self->polymarket_reader, &polymarket_reader_spec},
         {&self->rows, &rows_spec}, {&self->told_trades, &told_trades_spec}, {&self->replay, &replay_spec},
+        {&self->gamma_parser, &gamma_parser_spec}, {&self->line_writer, &line_writer_spec},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         *types[i].place = (PyTypeObject *)PyType_FromModuleAndSpec(module, types[i].spec, NULL);
@@ -68,7 +69,7 @@ static int add_types(PyObject *module)
 
 static int execute(PyObject *module)
 {
-    PyMethodDef *const functions[] = {recording_functions, columns_functions, mine_functions, net_functions};
+    PyMethodDef *const functions[] = {recording_functions, columns_functions, mine_functions, net_functions, gamma_functions};
     if (!edition_matches() || core_prepare(PyModule_GetState(module)) < 0
         || trades_prepare(PyModule_GetState(module)) < 0 || add_types(module) < 0)
         return -1;

@@ -122,16 +122,14 @@ async def _scan_venue(venue: Venue, job: ScanJob) -> VenueScan:
     job.progress(ScanProgress(venue.name, 0, 0, "scanning"))
     try:
         filtered = await _stream(catalog, sink, counter, venue.name, job)
-        if counter.total.markets or whole:
+        if counter.markets or whole:
             path = await _commit(sink, whole=whole)
     except (TransientError, PermanentError, WireError, IntegrityError) as error:
         failure = str(error)
     finally:
         sink.abort()
         await catalog.aclose()
-    job.progress(
-        ScanProgress(venue.name, counter.total.markets, catalog.pages, "done" if failure is None else "failed")
-    )
+    job.progress(ScanProgress(venue.name, counter.markets, catalog.pages, "done" if failure is None else "failed"))
     rows = [issue for issue in catalog.issues if not issue.kept]
     return VenueScan(
         venue=venue.name,
@@ -180,13 +178,13 @@ async def _stream(catalog: Catalog, sink: UniverseSink, counter: ScanCounter, ve
             continue
         sink.write(market if whole else replace(market, exhaustive=False))
         counter.add(market)
-        if counter.total.markets % PROGRESS_EVERY == 0:
-            job.progress(ScanProgress(venue, counter.total.markets, catalog.pages, "scanning"))
-        if counter.total.markets == query.limit:
+        if counter.markets % PROGRESS_EVERY == 0:
+            job.progress(ScanProgress(venue, counter.markets, catalog.pages, "scanning"))
+        if counter.markets == query.limit:
             break
-    if whole and counter.total.markets + filtered == 0:
+    if whole and counter.markets + filtered == 0:
         raise PermanentError("the venue listed no readable market, which cannot be right; try again later")
-    unreadable, rows = catalog.left_out.get(UNREADABLE, 0), counter.total.markets + sum(catalog.left_out.values())
+    unreadable, rows = catalog.left_out.get(UNREADABLE, 0), counter.markets + sum(catalog.left_out.values())
     rows += filtered
     if unreadable > UNREADABLE_MAX and unreadable > rows * UNREADABLE_SHARE_MAX:
         detail = next((issue.detail for issue in catalog.issues if not issue.kept), "unknown")

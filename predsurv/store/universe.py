@@ -19,6 +19,7 @@ from msgspec import Struct
 from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import EventId, MarketId, VenueName
 from predsurv.core.market import BINARY, FeeModel, FeeSchedule, Market, MarketStatus, Outcome, PriceBand
+from predsurv.core.native import speedups
 from predsurv.core.num import Money, Price, Size, format_micros, parse_micros
 from predsurv.store.layout import NS_SECOND, Layout, is_date
 
@@ -323,6 +324,25 @@ def find_markets(paths: Iterable[Path], wanted: AbstractSet[MarketId]) -> dict[M
 def format_line(line: MarketLine) -> bytes:
     """Return ``line`` as it is on disk, with its line break."""
     return _ENCODER.encode(line) + b"\n"
+
+
+def market_line(market: Market) -> bytes:
+    """Return ``format_line(to_line(market))``."""
+    text = None if _writer is None else _writer.line(market)
+    return format_line(to_line(market)) if text is None else text
+
+
+_writer: Final = (
+    None
+    if speedups is None
+    else speedups.NativeLineWriter(
+        iso_time,
+        lambda fee: _ENCODER.encode(to_fee_line(fee)),
+        lambda bands: _ENCODER.encode(to_band_lines(bands)),
+        BINARY,
+    )
+)
+"""Writes most lines without a struct in between; leaves those of unusual markets."""
 
 
 def line_ids(line: bytes) -> MarketLineIds:

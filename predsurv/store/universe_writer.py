@@ -25,6 +25,7 @@ from predsurv.store.universe import (
     MarketLine,
     format_line,
     line_ids,
+    market_line,
     parse_iso,
     parse_line,
     to_line,
@@ -189,7 +190,8 @@ def _remove_left_behind(folder: Path) -> None:
 
 
 def _line(market: Market) -> bytes:
-    return _fitting(to_line(market))
+    text = market_line(market)
+    return text if len(text) <= LINE_BYTES_MAX else _fitting(to_line(market))
 
 
 def _fitting(line: MarketLine) -> bytes:

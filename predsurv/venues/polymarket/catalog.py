@@ -21,7 +21,8 @@ from predsurv.ports import UNREADABLE, Clock, MarketQuery, ScanIssue
 from predsurv.venues.paging import MarketFilter, ScanIssues, cursor_pages
 from predsurv.venues.parsing import ISSUE_CHARS_MAX
 from predsurv.venues.polymarket.gamma_page import PAGE_ROWS, ListingPage, UnreadableRow, read_listing
-from predsurv.venues.polymarket.gamma_row import events_of
+from predsurv.venues.polymarket.gamma_row import ReadRow, events_of
+from predsurv.venues.polymarket.listed_markets import usual_markets
 from predsurv.venues.polymarket.market_parser import VENUE, is_over, parse_market
 
 PAGES_MAX: Final = 50_000
@@ -89,13 +90,10 @@ class PolymarketCatalog:
     async def _page(self, query: MarketQuery, cursor: str | None) -> ListingPage:
         body = await self._http.get(self._url, params=_params(query, cursor), limiter=self._limiter)
         try:
-            return self._read_page(body)
+            page = read_listing(body)
         except (ValueError, RecursionError) as error:
             detail = sanitise(str(error), ISSUE_CHARS_MAX)
             raise WireError(f"{VENUE}: page {self._pages + 1} of the listing is unreadable: {detail}") from None
-
-    def _read_page(self, body: bytes) -> ListingPage:
-        page = read_listing(body)
         if page.mended:
             self._issues.add_field("text", f"page {self._pages + 1}", page.mended)
         return page
@@ -103,25 +101,31 @@ class PolymarketCatalog:
     def _read(self, page: ListingPage, query: MarketQuery) -> list[Market]:
         """Return the markets of ``page``; its unreadable rows and fields become issues."""
         fetched_at = self._clock.now()
-        markets = []
-        for number, read in enumerate(page.rows, start=1):
-            if isinstance(read, UnreadableRow):
-                self._leave_out(number, read.detail, read.events)
-                continue
-            try:
-                parsed = parse_market(read, fetched_at)
-            except (WireError, ValueError, RecursionError) as error:
-                self._leave_out(number, str(error), events_of(read.row))
-                continue
-            for name, detail in parsed.unreadable.items():
-                self._issues.add_field(name, _place(self._pages, number), detail)
-            if parsed.market is not None:
-                markets.append(parsed.market)
-            elif not is_over(read.row):
-                self._incomplete_events |= events_of(read.row)
-            if parsed.left_out and (query.include_closed or not is_over(read.row)):
-                self._issues.left_out[parsed.left_out] += 1
-        return markets
+        markets = usual_markets(page.rows, fetched_at)
+        for number, read in enumerate(page.rows):
+            if markets[number] is None:
+                markets[number] = self._read_row(read, number + 1, fetched_at, query)
+        return [market for market in markets if market is not None]
+
+    def _read_row(
+        self, read: ReadRow | UnreadableRow, number: int, fetched_at: int, query: MarketQuery
+    ) -> Market | None:
+        """Return the market of row ``number`` of the present page, None where it is none that is listed."""
+        if isinstance(read, UnreadableRow):
+            self._leave_out(number, read.detail, read.events)
+            return None
+        try:
+            parsed = parse_market(read, fetched_at)
+        except (WireError, ValueError, RecursionError) as error:
+            self._leave_out(number, str(error), events_of(read.row))
+            return None
+        for name, detail in parsed.unreadable.items():
+            self._issues.add_field(name, _place(self._pages, number), detail)
+        if parsed.market is None and not is_over(read.row):
+            self._incomplete_events |= events_of(read.row)
+        if parsed.left_out and (query.include_closed or not is_over(read.row)):
+            self._issues.left_out[parsed.left_out] += 1
+        return parsed.market
 
     def _leave_out(self, number: int, detail: str, events: AbstractSet[EventId]) -> None:
         """Count row ``number`` of the present page, of ``events``, as unreadable."""

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from predsurv.core.ids import EventId
 from predsurv.venues.parsing import mended_json
-from predsurv.venues.polymarket.gamma_row import GammaMarket, ReadRow, event_ids, may_have_delays, read_row
+from predsurv.venues.polymarket.gamma_row import NO_FIELDS, GammaMarket, ReadRow, event_ids, may_have_delays, read_row
 
 PAGE_ROWS: Final = 100  # asking for more is answered with 100, without an error
 
@@ -53,7 +53,7 @@ def read_listing(body: bytes) -> ListingPage:
     if not may_have_delays(body):
         try:
             plain = _read_plain(body)
-            return ListingPage([ReadRow(row, {}, {}) for row in plain.markets], plain.next_cursor)
+            return ListingPage([ReadRow(row, NO_FIELDS, NO_FIELDS) for row in plain.markets], plain.next_cursor)
         except (ValueError, RecursionError):
             pass  # row by row, then
     try:

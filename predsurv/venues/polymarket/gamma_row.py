@@ -14,6 +14,7 @@ from msgspec.structs import fields as struct_fields
 
 from predsurv.core.errors import WireError
 from predsurv.core.ids import EventId
+from predsurv.core.native import speedups
 from predsurv.venues.parsing import mended_json
 from predsurv.venues.polymarket.wire import Fields
 
@@ -122,20 +123,29 @@ _read_fields: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _read_objects: Final = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 _read_text: Final = msgspec.json.Decoder(str).decode
 _read_texts: Final = msgspec.json.Decoder(tuple[str, ...] | None).decode
-_NO_FIELDS: Final[Mapping[str, Any]] = {}
+NO_FIELDS: Final[Mapping[str, Any]] = {}
 _NESTED: Final[Nested] = {"events": GammaEvent, "tags": GammaTag, "series": GammaSeries}
 _FLAG: Final = bool | None
 _NUMBER: Final = re.compile(rb"-?[0-9.]{1,64}\Z")
 
 _DELAY: Final = re.compile(rb'elay(\w{0,64})"\s*:\s*("[^"\\]{0,64}"|[^",{}\[\]\s]{1,64})')
+_NAMED_DELAY: Final = re.compile(rb'elay\w{0,64}"\s*:')
 _DELAYS_OF_TAKERS: Final = re.compile(r"(taker|order|second|milli|ms)", re.IGNORECASE)
+
+
+def names_delay(data: bytes) -> bool:
+    """Return whether the name of a field in ``data`` may speak of a delay."""
+    return b"elay" in data and _NAMED_DELAY.search(data) is not None
+
+
+_names_delay: Final = names_delay if speedups is None else speedups.names_delay
 
 
 def read_row(data: bytes | Raw) -> ReadRow:
     """Read one row; raises ValueError when it is no JSON object."""
     body = bytes(data)
     try:
-        row, unreadable = _decode(body), _NO_FIELDS
+        row, unreadable = _decode(body), NO_FIELDS
     except ValueError as error:
         unreadable = {}
         if not isinstance(error, msgspec.ValidationError):
@@ -171,7 +181,7 @@ def read_leniently(data: bytes, kind: type[Row], nested: Nested) -> Row:
 
 def may_have_delays(data: bytes) -> bool:
     """Return whether a field of the rows in ``data`` may speak of a delay of takers."""
-    return b"elay" in data
+    return _names_delay(data)
 
 
 def events_of(row: GammaMarket) -> set[EventId]:
@@ -263,7 +273,7 @@ def _delays(data: bytes) -> Mapping[str, Raw]:
     """
     at = data.find(b"elay")
     if at < 0:
-        return _NO_FIELDS
+        return NO_FIELDS
     found = {}
     while at >= 0:
         match = _DELAY.match(data, at)

@@ -39,24 +39,22 @@ UNPAIRED: Final = "outcomes and tokens do not pair up"
 UNKNOWN_VERSION: Final = "unknown version"
 NO_PUBLIC_BOOK: Final = "combination or perpetual, without a public book"
 
-_TICK_DEFAULT: Final = Price(
-    10_000
-)  # legacy rows have none; 86 % of live markets have 0.01, and finer grids contain it
+_TICK_DEFAULT: Final = Price(10_000)  # legacy rows have none; 86 % of live markets have it, and finer grids contain it
 _ORDER_SIZE_DEFAULT: Final = Size(5 * MICROS)
 _TAKER_DELAY_MAX: Final = 3_600_000_000_000
 _TAKER_DELAY_DEFAULT: Final = 1_000_000_000
 """Assumed (ns) where a delay is there whose length is not known; longer than that of crypto, shorter than of sports."""
-_TAKER_BUY_MIN: Final = Money(MICROS)  # in no row; known from refused orders
+TAKER_BUY_MIN: Final = Money(MICROS)  # in no row; known from refused orders
 _SLUG = re.compile(r"[A-Za-z0-9_-]{1,200}\Z")
 _VERSIONS: Final = frozenset({None, "", "v1", "v2"})
-_VERSION_DEFAULT: Final = "v1"  # of rows without one ``clobTokenIds`` trade; an order checks the form of the id as well
+VERSION_DEFAULT: Final = "v1"  # of rows without one ``clobTokenIds`` trade; an order checks the form of the id as well
 _IN_SECONDS: Final = re.compile(r"(?<!milli)sec|\Asd\Z", re.IGNORECASE)
 _CENTS: Final = 100
 _MS: Final = 1_000_000
 _S: Final = 1_000_000_000
 
 # The top navigation of the site; the tags of a market contain one of these among many narrower ones.
-_CATEGORIES: Final = frozenset(
+CATEGORIES: Final = frozenset(
     {"politics", "sports", "crypto", "finance", "economy", "tech", "culture", "world", "geopolitics", "weather"}
     | {"mentions", "elections", "science"}
 )
@@ -202,20 +200,20 @@ def _market(read: ReadRow, outcomes: tuple[Outcome, ...], fetched_at: int, notes
         # that are not listed yet, so only an explicit "not augmented" counts.
         exhaustive=exclusive and event.neg_risk_augmented is False,
         fee=_fee(row, (category, *tags), fetched_at, notes),
-        min_taker_buy=_TAKER_BUY_MIN,
+        min_taker_buy=TAKER_BUY_MIN,
         taker_delay=_taker_delay(read.delays, notes),
         volume=_money("volume", (("volumeNum", row.volume_num), ("volume", row.volume)), notes),
         volume_24h=_money("volume_24h", (("volume24hr", row.volume24hr),), notes),
         liquidity=_money("liquidity", (("liquidityNum", row.liquidity_num), ("liquidity", row.liquidity)), notes),
         close_time=notes.date(row.end_date, "endDate"),
         url=_url(row, event),
-        rules_hash=_rules_hash(row),
+        rules_hash=rules_hash(row),
         tradable=is_tradable(row),
         game_start=notes.date(row.game_start_time, "gameStartTime"),
         reward_min_size=None if rewards is None else rewards.min_size,
         reward_max_spread=None if rewards is None else rewards.max_spread,
         event_title=shortened(event.title or "", QUESTION_CHARS_MAX) or None,
-        version=row.version or _VERSION_DEFAULT,
+        version=row.version or VERSION_DEFAULT,
     )
 
 
@@ -336,6 +334,13 @@ def _taker_delay(delays: Mapping[str, Raw], notes: _Notes) -> int:
     return longest
 
 
+def stated_delay(delays: Mapping[str, Raw]) -> int | None:
+    """Return the delay (ns) in the ``delays`` of a row, None where it is not that plain."""
+    notes = _Notes({})
+    delay = _taker_delay(delays, notes)
+    return None if notes.assumed or notes.unreadable else delay
+
+
 def _fee(row: GammaMarket, categories: Sequence[str | None], fetched_at: int, notes: _Notes) -> FeeSchedule:
     """Return the fees as of ``fetched_at``: schedules change, and past fills keep theirs."""
     try:
@@ -372,7 +377,7 @@ def _tags(row: GammaMarket, event: GammaEvent) -> tuple[str, ...]:
 
 def _category(row: GammaMarket, tags: Sequence[str]) -> str | None:
     for tag in tags:
-        if tag.lower() in _CATEGORIES:
+        if tag.lower() in CATEGORIES:
             return tag
     return (row.category or "")[:QUESTION_CHARS_MAX] or (tags[0] if tags else None)
 
@@ -388,6 +393,7 @@ def _url(row: GammaMarket, event: GammaEvent) -> str | None:
     return f"https://polymarket.com/{'event' if event.slug else 'market'}/{path}"
 
 
-def _rules_hash(row: GammaMarket) -> str:
+def rules_hash(row: GammaMarket) -> str:
+    """Return the digest of what decides the market."""
     rules = f"{row.description or ''}\n{row.resolution_source or ''}"
     return sha256(rules.encode("utf-8", "surrogatepass")).hexdigest()
