@@ -156,7 +156,53 @@ static void book_dealloc(Book *self)
     free_instance(self);
 }
 
+/* A side of a book as a ladder; NULL with an exception. */
+static const Ladder *ladder_of(Book *self, int side)
+{
+    PyObject *ladder = side == 0 ? self->bids : self->asks;
+    if (ladder == NULL || !PyObject_TypeCheck(ladder, self->module->ladder)) {
+        PyErr_SetString(PyExc_TypeError, "a side of this book is no ladder");
+        return NULL;
+    }
+    return (const Ladder *)ladder;
+}
+
+static PyObject *best_of(Book *self, int side)
+{
+    const Ladder *ladder = ladder_of(self, side);
+    return ladder == NULL ? NULL : ladder_best_level(ladder);
+}
+
+static PyObject *tell_best_bid(Book *self, PyObject *Py_UNUSED(ignored)) { return best_of(self, 0); }
+
+static PyObject *tell_best_ask(Book *self, PyObject *Py_UNUSED(ignored)) { return best_of(self, 1); }
+
+/* Whether the best bid is at or above the best ask; -1 with an exception. */
+static int is_crossed(Book *self)
+{
+    const Ladder *bids = ladder_of(self, 0), *asks = ladder_of(self, 1);
+    if (bids == NULL || asks == NULL)
+        return -1;
+    return bids->count && asks->count && ladder_best_price(bids, 0) >= ladder_best_price(asks, 0);
+}
+
+static PyObject *tell_crossed(Book *self, PyObject *Py_UNUSED(ignored))
+{
+    int crossed = is_crossed(self);
+    return crossed < 0 ? NULL : PyBool_FromLong(crossed);
+}
+
+static PyObject *tell_known(Book *self, PyObject *Py_UNUSED(ignored))
+{
+    int crossed = is_crossed(self);
+    return crossed < 0 ? NULL : PyBool_FromLong(self->trusted && !crossed);
+}
+
 static PyMethodDef book_methods[] = {
+    {"best_bid", (PyCFunction)tell_best_bid, METH_NOARGS, "Return the best bid, or None."},
+    {"best_ask", (PyCFunction)tell_best_ask, METH_NOARGS, "Return the best ask, or None."},
+    {"crossed", (PyCFunction)tell_crossed, METH_NOARGS, "Return whether the best bid is at or above the best ask."},
+    {"known", (PyCFunction)tell_known, METH_NOARGS, "Return whether it is trusted and not crossed."},
     {"change", (PyCFunction)book_change, METH_O, "Apply a delta; False when the book is untrusted."},
     {"load", (PyCFunction)book_load_packed, METH_O, "Trust the book, which is what packed says from here on."},
     {NULL, NULL, 0, NULL},

@@ -174,10 +174,9 @@ static PyObject *first_levels(const Ladder *self, Py_ssize_t count)
     return levels;
 }
 
-static PyObject *ladder_best(Ladder *self, PyObject *Py_UNUSED(ignored))
-{
-    return self->count ? level_at(self, 0) : Py_NewRef(Py_None);
-}
+PyObject *ladder_best_level(const Ladder *self) { return self->count ? level_at(self, 0) : Py_NewRef(Py_None); }
+
+static PyObject *ladder_best(Ladder *self, PyObject *Py_UNUSED(ignored)) { return ladder_best_level(self); }
 
 static PyObject *ladder_top(Ladder *self, PyObject *wanted)
 {

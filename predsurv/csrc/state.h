@@ -40,6 +40,9 @@ int ladder_put(Ladder *self, int64_t price, int64_t size);
 /* Forget everything and hold levels, which lie as in `Ladder.rungs`. -1 with an exception. */
 int ladder_load(Ladder *self, const Rung *rungs, Py_ssize_t count);
 
+/* The best level as (price, size) or None, a new reference. NULL with an exception. */
+PyObject *ladder_best_level(const Ladder *self);
+
 /* The size at `price`, 0 where there is no level. */
 int64_t ladder_size(const Ladder *self, int64_t price);
 

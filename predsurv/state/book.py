@@ -101,6 +101,23 @@ class PythonBookCore:
             self._ts_recv, self._ts_venue = event.ts_recv, event.ts_venue
             self._epoch, self._seq = event.epoch, event.seq
 
+    def best_bid(self) -> Level | None:
+        """Return the highest bid as (price, size), None when there is no bid."""
+        return self.bids.best()
+
+    def best_ask(self) -> Level | None:
+        """Return the lowest ask as (price, size), None when there is no ask."""
+        return self.asks.best()
+
+    def crossed(self) -> bool:
+        """Return whether the best bid is at or above the best ask: a lasting one means a wrong book."""
+        bid, ask = self.bids.best(), self.asks.best()
+        return bid is not None and ask is not None and bid[0] >= ask[0]
+
+    def known(self) -> bool:
+        """Return whether it is what the venue has, as far as can be told: trusted, and not crossed."""
+        return self.trusted and not self.crossed()
+
 
 if TYPE_CHECKING:
     BookCore = PythonBookCore
@@ -158,19 +175,6 @@ class Book(BookCore):
         """Take times, epoch and seq of the last event of ``other`` for those of this book."""
         self._ts_recv, self._ts_venue = other.ts_recv, other.ts_venue
         self._epoch, self._seq = other.epoch, other.seq
-
-    def best_bid(self) -> Level | None:
-        """Return the highest bid as (price, size), None when there is no bid."""
-        return self.bids.best()
-
-    def best_ask(self) -> Level | None:
-        """Return the lowest ask as (price, size), None when there is no ask."""
-        return self.asks.best()
-
-    def crossed(self) -> bool:
-        """Return whether the best bid is at or above the best ask: a lasting one means a wrong book."""
-        bid, ask = self.bids.best(), self.asks.best()
-        return bid is not None and ask is not None and bid[0] >= ask[0]
 
     def top(self, count: int) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
         """Return the best ``count`` bids and asks, best first."""

@@ -150,9 +150,7 @@ class MarketCache:
     def trusted_book(self, key: InstrumentKey) -> Book | None:
         """Return the book when it can be trusted: snapshot received, no gap since, not crossed; else None."""
         book = self._books.get(key)
-        if book is None or not book.trusted or book.crossed():
-            return None
-        return book
+        return book if book is not None and book.known() else None
 
     def state(self, key: InstrumentKey) -> InstrumentState | None:
         """Return quote, last trade, tick and status of the instrument, or None when unknown."""

@@ -5,7 +5,7 @@ The ordinary way, event by event, is the specification: either leads to the same
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from predsurv.core.events import BookSnapshot, Gap, MarketChange, MarketEvent, MarketResolved
 from predsurv.core.ids import InstrumentKey
@@ -33,6 +33,13 @@ def can_replay_columns(components: RunComponents) -> bool:
         and few
         and all(isinstance(each, SkippingBroker) and each.may_skip for each in components.brokers.values())
     )
+
+
+class _Times(NamedTuple):
+    """When the next tick is due, and from when on nothing may be passed over (ns UTC)."""
+
+    tick: int
+    bound: int
 
 
 class ColumnReplay:
@@ -72,7 +79,6 @@ class ColumnReplay:
             bound = self._bound(pipeline, due)
             code = self._replay.run(min(end, bound), look, self._seen.see)
             self._drain(pipeline, due)
-            pipeline.loss_watched = pipeline.loss_watched and code != _LOSS
             if code == _SHOWN:
                 await self._seen.finish(pipeline)
                 continue
@@ -87,21 +93,24 @@ class ColumnReplay:
                 self._journal.flush()
                 await asyncio.sleep(0)
             else:
-                await self._handle(pipeline, code, ts, bound)
+                await self._handle(pipeline, code, ts, _Times(due, bound))
                 if duration is not None:
                     end = (self._stats.first or ts) + duration + 1
 
-    async def _handle(self, pipeline: EventPipeline, code: int, ts: int, bound: int) -> None:
+    async def _handle(self, pipeline: EventPipeline, code: int, ts: int, times: _Times) -> None:
         """Let time reach what is next, and handle it the ordinary way if it has to be seen."""
         event = self._replay.take() if code == _EVENT or self._replay.foreign else None
         if event is not None and self._is_repeated(event):
             return
         # What a broker does may change what it has to observe long before we hear of it.
-        self._changed = self._changed or any(each.next_at <= ts for each in self._brokers)
-        pipeline.pass_ticks(min(ts, bound - 1), pipeline.tick_due())
+        self._changed = self._changed or self._answered_at() <= ts
+        if code == _LOSS:
+            pipeline.loss_watched = False
+        due = pipeline.tick_due() if code == _LOSS else times.tick
+        pipeline.pass_ticks(min(ts, times.bound - 1), due)
         await pipeline.reach(ts)
         if event is None:
-            if code in (_BOUND, _LOSS) and self._begun and self._bound(pipeline, pipeline.tick_due()) > ts:
+            if code in (_BOUND, _LOSS) and self._begun and min(self._engine.next_at, self._answered_at()) > ts:
                 return
             event = self._replay.take()
         if isinstance(event, BookSnapshot) and self._reasons:
@@ -130,9 +139,15 @@ class ColumnReplay:
     def _bound(self, pipeline: EventPipeline, due: int) -> int:
         """Return the time (ns UTC) from which nothing may be passed over; ``due``: when the next tick is."""
         following = self._files.next_at
-        tick = min(due, pipeline.next_tick + PAUSE)
-        bound = min(tick, self._engine.next_at, *(each.next_at for each in self._brokers))
+        bound = min(due, pipeline.next_tick + PAUSE, self._engine.next_at, self._answered_at())
         return bound if following is None else min(bound, following)
+
+    def _answered_at(self) -> int:
+        """Return the time (ns UTC) of the next thing that a broker has to do."""
+        at = _NEVER
+        for each in self._brokers:
+            at = min(at, each.next_at)
+        return at
 
     def _open(self, ts: int) -> None:
         for rows in self._files.open_until(ts):

@@ -188,6 +188,7 @@ class EventPipeline:
     def __init__(self, components: RunComponents, on_step: OnStep) -> None:
         self.next_tick = 0
         self.loss_watched = False
+        self._heard = components.engine.heard()
         self._engine, self._journal, self._stats = components.engine, components.journal, components.stats
         self._brokers, self._keeper = components.brokers, components.keeper
         self._realtime = components.realtime
@@ -234,7 +235,8 @@ class EventPipeline:
         if not self.loss_watched and self._engine.control.loss.watched:
             return self.next_tick
         at = NEVER if self._keeper is None else self._keeper.next_at
-        at = min(at, *(each.ticks_from for each in self._engine.heard()))
+        for each in self._heard:
+            at = min(at, each.ticks_from)
         return max(self.next_tick, -(-at // TICK) * TICK)
 
     def pass_ticks(self, ts: int, due: int) -> None:

@@ -73,13 +73,16 @@ class Portfolio:
         self.pnl = defaultdict[StrategyName, StrategyPnl](StrategyPnl)
         self.unconfirmed = UnconfirmedFills()
         self._cash: dict[VenueName, int] = dict(cash)
+        self._total = sum(self._cash.values())  # as it is asked for at every tick
         self.payouts: dict[tuple[VenueName, MarketId], Mapping[InstrumentId, Price]] = {}
         self._paid: dict[Owner, _Paid] = {}
         self.followed: set[tuple[VenueName, MarketId]] = set()
 
     def fund(self, venue: VenueName, cash: Money) -> None:
         """Give a venue its starting cash; one that had cash before keeps what it has."""
-        self._cash.setdefault(venue, cash)
+        if venue not in self._cash:
+            self._cash[venue] = cash
+            self._total += cash
 
     def check(self, strategy: StrategyName, fill: Fill) -> None:
         """Raise BrokenInvariant for a sale of more than the strategy holds, or was paid for in a resolved market."""
@@ -143,10 +146,12 @@ class Portfolio:
         if isinstance(event, RebatePaid):
             pnl = self.pnl[event.strategy]
             pnl.rebates = Money(pnl.rebates + event.amount)
-            self._cash[event.venue] = before + event.amount
-            return event.amount
-        self._cash[event.venue] = event.cash
-        return Money(event.cash - before)
+            cash = before + event.amount
+        else:
+            cash = event.cash
+        self._cash[event.venue] = cash
+        self._total += cash - before
+        return Money(cash - before)
 
     def forget_payouts(self) -> None:
         """Let resolved markets be traded again: only the mock venue lists the same markets twice."""
@@ -155,7 +160,7 @@ class Portfolio:
 
     def cash(self, venue: VenueName | None = None) -> Money:
         """Return the cash at ``venue``, or at all together, including what is reserved for live orders."""
-        return Money(sum(self._cash.values()) if venue is None else self._cash.get(venue, 0))
+        return Money(self._total if venue is None else self._cash.get(venue, 0))
 
     def venues(self) -> tuple[VenueName, ...]:
         """Return the venues that have cash, in the order they were funded."""
@@ -184,6 +189,7 @@ class Portfolio:
         pnl.fees = Money(pnl.fees + after.fees - before.fees)
         venue = owner.key.venue
         self._cash[venue] = self._cash.get(venue, 0) + after.cash - before.cash
+        self._total += after.cash - before.cash
 
 
 def _holding(positions: Positions, paid_out: Mapping[Owner, _Paid], owner: Owner) -> InstrumentHolding:

@@ -54,27 +54,25 @@ class LatencyDraws:
 class InTransit(Generic[_T]):
     """Messages by when they arrive (ns UTC), those of one instant in the order in which they were sent.
 
-    ``sent``: how many were sent so far.
+    ``sent``: how many were sent so far. ``next_at``: when the next one arrives.
     """
 
     def __init__(self) -> None:
         self._messages: list[tuple[int, int, _T]] = []
         self.sent = 0
+        self.next_at = _NEVER
 
     def __len__(self) -> int:
         return len(self._messages)
-
-    @property
-    def next_at(self) -> int:
-        """When the next message arrives."""
-        return self._messages[0][0] if self._messages else _NEVER
 
     def send(self, message: _T, arrival: int) -> None:
         """Send a message."""
         self.sent += 1
         heappush(self._messages, (arrival, self.sent, message))
+        self.next_at = self._messages[0][0]
 
     def receive(self) -> tuple[int, _T]:
         """Return when the next message arrives, and the message."""
         arrival, _, message = heappop(self._messages)
+        self.next_at = self._messages[0][0] if self._messages else _NEVER
         return arrival, message

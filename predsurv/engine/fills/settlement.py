@@ -83,7 +83,7 @@ class TradeSettlement:
     matched after it that shares and money do not cover without it, each by what was settled before it, as on a chain:
     what was bought later does not cover a sale, as that purchase may still fail when the sale is final. All of those
     are still open. What an earlier run left open in ``portfolio`` is gone on with, as is what it had ``accrued`` in
-    rebates.
+    rebates. ``next_at``: when the next outcome is due (ns UTC).
     """
 
     def __init__(
@@ -101,10 +101,9 @@ class TradeSettlement:
         left = [(who, fill) for who, fill in portfolio.unconfirmed.all() if fill.key.venue == venue]
         for strategy, fill in sorted(left, key=lambda each: each[1].ts_recv):
             self._await(strategy, fill)
+        self.next_at = self._following()
 
-    @property
-    def next_at(self) -> int:
-        """When the next outcome is due (ns UTC)."""
+    def _following(self) -> int:
         first = next(iter(self._open.values()), None)
         day = self._accruals.first_day
         paid = _NEVER if day is None else day + DAY + self._terms.delay
@@ -121,6 +120,7 @@ class TradeSettlement:
         self._accruals.on_fill(strategy, told)
         if told.unconfirmed:
             self._await(strategy, told)
+        self.next_at = self._following()
         return told
 
     def due(self, ts: int) -> Iterator[Outcome]:
@@ -161,6 +161,7 @@ class TradeSettlement:
     def _confirm(self, matched: _Matched, ts: int) -> FillConfirmed:
         fill = matched.fill
         del self._open[fill.trade_id]
+        self.next_at = self._following()
         self._portfolio.unconfirmed.confirm(fill.key, fill.trade_id)
         return FillConfirmed(fill.key, ts, fill.client_order_id, fill.trade_id)
 
@@ -172,9 +173,11 @@ class TradeSettlement:
             return self._confirm(matched, ts)
         del self._open[fill.trade_id]
         self._accruals.on_failure(matched.strategy, fill)
+        self.next_at = self._following()
         return FillFailed(fill.key, ts, fill.client_order_id, fill.trade_id, reason)
 
     def _pay(self, until: int, ts: int) -> Iterator[Outcome]:
         for paid in self._accruals.due(until, ts):
+            self.next_at = self._following()
             self._portfolio.credit(paid)
             yield paid

@@ -50,12 +50,8 @@ class RowFiles:
         self._unchecked: set[Path] = set()  # files of which the cache had the part that is compared with the digest
         self._keys: dict[tuple[str, str], InstrumentKey] = {}
         self._files = ((file, query) for query in queries for file in list_files(layout, query, ROWS_MAX))
-        self._following = next(self._files, None)
-
-    @property
-    def next_at(self) -> int | None:
-        """Return when the next file begins."""
-        return None if self._following is None else self._following[0].lo
+        self.next_at: int | None = None
+        self._follow()
 
     def open_until(self, ts: int) -> Iterator[Rows]:
         """Yield the rows of the files that begin up to ``ts`` (ns UTC), in the order in which they are listed.
@@ -65,7 +61,11 @@ class RowFiles:
         while self._following is not None and self._following[0].lo <= ts:
             source, query = self._following
             yield self._rows(source, query)
-            self._following = next(self._files, None)
+            self._follow()
+
+    def _follow(self) -> None:
+        self._following = next(self._files, None)
+        self.next_at = None if self._following is None else self._following[0].lo
 
     def _rows(self, source: ReplayFile, query: ReplayQuery) -> Rows:
         rows = self._read(source, query)

@@ -99,5 +99,6 @@ def test_both_book_cores_apply_deltas_alike(moves: list[tuple[Side, int, int, bo
         for core in cores:
             core.trusted = trusted
             stamps = (core.change(event), core._ts_recv, core._ts_venue, core._epoch, core._seq)
-            seen.append((*stamps, core.key, core.bids.levels(), core.asks.levels()))
+            prices = core.best_bid(), core.best_ask(), core.crossed(), core.known()
+            seen.append((*stamps, *prices, core.key, core.bids.levels(), core.asks.levels()))
         assert seen[0] == seen[1]

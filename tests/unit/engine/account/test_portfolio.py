@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from predsurv.core.errors import BrokenInvariant
-from predsurv.core.events import Fill, MarketResolved
-from predsurv.core.ids import ClientOrderId, StrategyName, TradeId
+from predsurv.core.events import Fill, MarketResolved, RebatePaid
+from predsurv.core.ids import ClientOrderId, StrategyName, TradeId, VenueName
 from predsurv.core.num import MICROS, Money, Price, Size
+from predsurv.core.reconciliation import CashCorrected
 from predsurv.engine.account.portfolio import Portfolio
 from tests.kit.trading_samples import ME, NO, START, YES, V, fill, market, resolved, shares
 
@@ -96,6 +97,23 @@ def test_funding_gives_the_starting_cash_once() -> None:
     portfolio.fund(V, Money(1))
     assert portfolio.cash(V) == CASH
     assert portfolio.venues() == (V,)
+
+
+def test_all_cash_together_is_the_sum_of_that_of_each_venue() -> None:
+    other = VenueName("other")
+    portfolio = Portfolio({V: CASH})
+    seen = [portfolio.cash()]
+    for change in (
+        lambda: portfolio.fund(other, Money(5)),
+        lambda: portfolio.fund(other, Money(7)),
+        lambda: portfolio.fill(ME, fill(size=10, price=40, fee=Money(3))),
+        lambda: portfolio.credit(RebatePaid(V, YES.market_id, START, ME, START, Money(2))),
+        lambda: portfolio.credit(CashCorrected(other, START, Money(11), "told")),
+    ):
+        change()
+        assert portfolio.cash() == sum(portfolio.cash(venue) for venue in (V, other))
+        seen.append(portfolio.cash())
+    assert seen == [CASH, CASH + 5, CASH + 5, CASH + 2 - 4 * MICROS, CASH + 4 - 4 * MICROS, CASH + 10 - 4 * MICROS]
 
 
 KEYS = (*market("m").keys(), *market("n").keys())

@@ -178,6 +178,7 @@ def test_makers_are_paid_their_rebates_when_the_day_is_settled() -> None:
     assert paid == RebatePaid(CHAIN, KEY.market_id, TODAY + DAY + DELAY, ME, TODAY, Money(25_000))
     assert desk.portfolio.pnl[ME].rebates == 25_000
     assert desk.portfolio.cash(CHAIN) == 90 * MICROS + 25_000
+    assert desk.settlement.next_at > 1 << 62
 
 
 def test_a_failed_fill_earns_no_rebate() -> None:
