@@ -119,10 +119,15 @@ static PyObject *book_of(Reader *self, Text ticker)
     if (name != NULL)
         book = PyDict_GetItemWithError(self->books, name);
     Py_XDECREF(name);
-    if (book != NULL && !Py_IS_TYPE(book, self->module->market_book)) {
+    if (book == NULL)
+        return NULL;
+    if (!Py_IS_TYPE(book, self->module->market_book)) {
         PyErr_SetString(PyExc_TypeError, "the books are MarketBooks by ticker");
         return NULL;
     }
+    PyObject *known = slot(book, self->module->market_book_at.ticker);
+    if (known != name && known != NULL)
+        remember_text(self->module, ticker, known); /* as the dict has it */
     return book;
 }
 
@@ -203,7 +208,7 @@ static int prepare(Module *module)
     if (module->market_book != NULL)
         return 0;
     PyTypeObject *found = core_type("predsurv.venues.kalshi.books", "MarketBook");
-    if (found == NULL || !AT(module->market_book_at, found, bids) || !AT(module->market_book_at, found, asks)
+    if (found == NULL || !AT(module->market_book_at, found, ticker) || !AT(module->market_book_at, found, bids) || !AT(module->market_book_at, found, asks)
         || !AT(module->market_book_at, found, live)) {
         Py_XDECREF(found);
         return -1;

@@ -18,10 +18,16 @@ static void watch(Ladder *self, Py_ssize_t count)
         self->edge = edge;
 }
 
+#define NEAR 16 /* rungs next to the best one, where most changes are */
+
 /* The first rung of at least `rank`. */
 static Py_ssize_t place_of(const Ladder *self, int64_t rank)
 {
-    Py_ssize_t low = 0, high = self->count;
+    Py_ssize_t low = 0, high = self->count, floor = high > NEAR ? high - NEAR : 0;
+    while (high > floor && self->rungs[high - 1].rank >= rank)
+        high--;
+    if (high > floor || floor == 0)
+        return high;
     while (low < high) {
         Py_ssize_t middle = low + (high - low) / 2;
         if (self->rungs[middle].rank < rank)
@@ -77,7 +83,8 @@ int ladder_load(Ladder *self, const Rung *rungs, Py_ssize_t count)
 {
     if (make_room(self, count) < 0)
         return -1;
-    memcpy(self->rungs, rungs, (size_t)count * sizeof(Rung));
+    if (count > 0) /* else there may be no rungs at all */
+        memcpy(self->rungs, rungs, (size_t)count * sizeof(Rung));
     self->count = count;
     doubt(self);
     return 0;

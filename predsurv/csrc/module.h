@@ -16,7 +16,7 @@ typedef struct Module {
     PyTypeObject *ladder, *book, *level_changes, *packed_book, *kalshi_reader, *polymarket_reader, *rows, *told_trades, *replay,
         *gamma_parser, *line_writer;
     /* predsurv.core, which is there before this module. */
-    PyTypeObject *delta, *snapshot, *trade, *top;
+    PyTypeObject *key, *delta, *snapshot, *trade, *top;
     PyObject *bid, *ask, *buy, *sell, *ts_recv, *start;
     /* What ids of trades are made with. */
     PyObject *blake2b, *hexdigest, *digest_size, *digest_names;
@@ -32,11 +32,12 @@ typedef struct Module {
     /* Where the fields of instances lie. */
     struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, side, price, size; } delta_at;
     struct { Py_ssize_t key, ts_recv, ts_venue, epoch, seq, bids, asks; } snapshot_at;
+    struct { Py_ssize_t instrument_id; } key_at;
     struct { Py_ssize_t key, ts_recv; } trade_at;
     struct { Py_ssize_t key, ts_recv, ts_venue, bids, asks, trusted; } top_at;
     struct { Py_ssize_t book, bids, asks, pending, due, changed_at, epoch, shown_at, told_at; } line_at;
     struct { Py_ssize_t price, size, ts; } state_at;
-    struct { Py_ssize_t bids, asks, live; } market_book_at;
+    struct { Py_ssize_t ticker, bids, asks, live; } market_book_at;
 } Module;
 
 extern struct PyModuleDef speedups_definition;

@@ -16,14 +16,27 @@
 #define FRAME_BYTES 640 /* of a usual message */
 #define GRID 100       /* micros between two remembered prices */
 
-PyObject *remembered_text(Module *module, Text token)
+/* Where a text is remembered. */
+static PyObject **place_of(Module *module, Text token)
 {
     uint64_t mixed = (uint64_t)token.size;
-    if (token.size > TOKEN_MAX)
-        return PyUnicode_FromStringAndSize(token.at, token.size);
     if (token.size >= 8)
         memcpy(&mixed, token.at + token.size - 8, 8);
-    PyObject **place = &module->tokens[(mixed * 0x9E3779B97F4A7C15ULL) >> (64 - TOKEN_BITS)];
+    return &module->tokens[(mixed * 0x9E3779B97F4A7C15ULL) >> (64 - TOKEN_BITS)];
+}
+
+void remember_text(Module *module, Text token, PyObject *text)
+{
+    PyObject **place = place_of(module, token);
+    if (*place != NULL && *place != text && PyUnicode_CheckExact(text) && PyUnicode_Compare(*place, text) == 0)
+        Py_SETREF(*place, Py_NewRef(text));
+}
+
+PyObject *remembered_text(Module *module, Text token)
+{
+    if (token.size > TOKEN_MAX)
+        return PyUnicode_FromStringAndSize(token.at, token.size);
+    PyObject **place = place_of(module, token);
     if (*place != NULL && PyUnicode_GET_LENGTH(*place) == token.size
         && memcmp(PyUnicode_1BYTE_DATA(*place), token.at, (size_t)token.size) == 0)
         return Py_NewRef(*place);
@@ -101,6 +114,8 @@ static int append_change(Reader *self, Reading *to, const Entry *entry, PyObject
 static PyObject *key_of(Module *module, PyObject *keys, Text token)
 {
     PyObject *text = remembered_text(module, token), *key = text == NULL ? NULL : PyDict_GetItemWithError(keys, text);
+    if (key != NULL && Py_IS_TYPE(key, module->key) && slot(key, module->key_at.instrument_id) != text)
+        remember_text(module, token, slot(key, module->key_at.instrument_id)); /* as the dict has it */
     Py_XDECREF(text);
     return key;
 }

@@ -20,6 +20,7 @@ static int edition_matches(void)
 /* Find the types of predsurv.core and where their fields lie; -1 with an exception. */
 static int core_prepare(Module *self)
 {
+    self->key = core_type("predsurv.core.ids", "InstrumentKey");
     self->delta = core_type("predsurv.core.events", "BookDelta");
     self->snapshot = core_type("predsurv.core.events", "BookSnapshot");
     self->trade = core_type("predsurv.core.events", "Trade");
@@ -30,10 +31,10 @@ static int core_prepare(Module *self)
     self->sell = PyUnicode_InternFromString("sell");
     self->ts_recv = PyUnicode_InternFromString("ts_recv");
     self->start = PyUnicode_InternFromString("start");
-    if (self->delta == NULL || self->snapshot == NULL || self->trade == NULL || self->top == NULL || self->bid == NULL
+    if (self->key == NULL || self->delta == NULL || self->snapshot == NULL || self->trade == NULL || self->top == NULL || self->bid == NULL
         || self->ask == NULL || self->buy == NULL || self->sell == NULL || self->ts_recv == NULL || self->start == NULL)
         return -1;
-    int found = AT(self->delta_at, self->delta, key) && AT(self->delta_at, self->delta, ts_recv)
+    int found = AT(self->key_at, self->key, instrument_id) && AT(self->delta_at, self->delta, key) && AT(self->delta_at, self->delta, ts_recv)
         && AT(self->delta_at, self->delta, ts_venue) && AT(self->delta_at, self->delta, epoch)
         && AT(self->delta_at, self->delta, seq) && AT(self->delta_at, self->delta, side)
         && AT(self->delta_at, self->delta, price) && AT(self->delta_at, self->delta, size)

@@ -27,6 +27,10 @@ PyObject *price_of(Module *module, int64_t value);
 /* The text of an id as a new reference, the same object as last time where it is still remembered. */
 PyObject *remembered_text(Module *module, Text text);
 
+/* Remember `text`, which is to say the same as `token`, for it from now on: what is the same object as a key of a dict is
+   found without a comparison. */
+void remember_text(Module *module, Text token, PyObject *text);
+
 /* Whether every byte is printable ASCII other than a backslash: then a quote always ends a text. */
 static inline int plain(const char *at, Py_ssize_t size)
 {

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from weakref import WeakSet
 
 from predsurv.core.events import MarketChange, MarketResolved, Trade
-from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, OrderSide
+from predsurv.core.ids import InstrumentKey, MarketId, OrderSide
 from predsurv.core.num import MICROS, Price, Size, complement, parse_micros
 from predsurv.ports import NO_MIRRORS, Mirrors
 from predsurv.venues.parsing import PRICES_MAX, ParseCache, parse_open_price
@@ -79,6 +79,9 @@ class SeenIds:
 _OPPOSITE: Final[dict[OrderSide | None, OrderSide | None]] = {"buy": "sell", "sell": "buy", None: None}
 
 
+BOTH: Final = "both"
+"""Stands for both tokens of a market where one is named."""
+
 _Telling = tuple[MarketId, int | None, str, Size, Price, OrderSide | None]
 """What two messages about one trade on the two tokens of a market have in common, once one of them is mirrored:
 market, venue's time, transaction, size, price and taker's side. Not a class, which takes longer to make."""
@@ -97,7 +100,7 @@ class ToldTrades:
 
     def __init__(self) -> None:
         self._ids = SeenIds()
-        self._mirrored: dict[_Telling, frozenset[InstrumentId]] = {}
+        self._mirrored: dict[_Telling, str] = {}  # the token on which it was told, or BOTH
 
     def add(self, trade: Trade, transaction: str) -> bool:
         """Add a trade with an id of all its fields, and its transaction ("" for none); return whether it is new."""
@@ -107,14 +110,14 @@ class ToldTrades:
             return True
         key, price, side = trade.key, trade.price, trade.taker_side
         market_id, token, known = key.market_id, key.instrument_id, self._mirrored
-        elsewhere = known.get((market_id, trade.ts_venue, transaction, trade.size, price, side))
-        if elsewhere is not None and elsewhere != {token}:
+        elsewhere = known.get((market_id, trade.ts_venue, transaction, trade.size, price, side), token)
+        if elsewhere != token:
             return False
         mirrored = (market_id, trade.ts_venue, transaction, trade.size, complement(price), _OPPOSITE[side])
-        told_on = known.pop(mirrored, None)
+        told_on = known.pop(mirrored, token)
         if len(known) >= SEEN_MAX:
             del known[next(iter(known))]
-        known[mirrored] = frozenset((token,)) if told_on is None else told_on | {token}
+        known[mirrored] = token if told_on == token else BOTH
         return True
 
 
