@@ -3,6 +3,6 @@
 #ifndef PREDSURV_EDITION_H
 #define PREDSURV_EDITION_H
 
-#define EDITION 15
+#define EDITION 16
 
 #endif
