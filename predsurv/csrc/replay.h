@@ -90,8 +90,6 @@ typedef struct {
     Holding *held;
     Py_ssize_t held_count;
     int64_t floor, step;   /* what is held may not be worth less; how often to look at it */
-    int32_t *heeded;       /* instruments of which anything was heeded last */
-    Py_ssize_t heeded_count;
     Filter filters[STRATEGIES_MAX];
     int strategies;
     uint64_t unheard;      /* strategies that wait for nothing but what books say that they wait for there */

@@ -231,12 +231,12 @@ static int heed_entry(Replay *self, PyObject *entry)
     if (add_places(instrument, places) < 0 || add_taken(instrument, taken) < 0 || add_awaited(instrument, awaited) < 0)
         return -1;
     groups_follow(self, instrument);
-    self->heeded[self->heeded_count++] = number;
     return 0;
 }
 
-/* heed(entries, unheard, blocked): (number, heeded, engaged, places, taken, awaited) of each instrument with any, and nothing of
-   all others; `unheard` are the strategies that wait for nothing else, a bit for each. `blocked`: none is called. */
+/* heed(entries, unheard, blocked): (number, heeded, engaged, places, taken, awaited) of each instrument of which any is
+   another than before; `unheard` are the strategies that wait for nothing else, a bit for each. `blocked`: none is
+   called. */
 static PyObject *replay_heed(Replay *self, PyObject *args)
 {
     PyObject *entries;
@@ -246,18 +246,6 @@ static PyObject *replay_heed(Replay *self, PyObject *args)
         return NULL;
     self->unheard = unheard;
     self->blocked = (uint64_t)blocked;
-    for (Py_ssize_t i = 0; i < self->heeded_count; i++) {
-        Instrument *instrument = &self->instruments[self->heeded[i]];
-        instrument->heeded = 0;
-        instrument->engaged = 0;
-        instrument->place_count = instrument->taken_count = instrument->awaited_count = 0;
-        groups_follow(self, instrument);
-    }
-    self->heeded_count = 0;
-    int32_t *grown = PyMem_Realloc(self->heeded, (size_t)PyList_GET_SIZE(entries) * sizeof(int32_t) + 1);
-    if (grown == NULL)
-        return PyErr_NoMemory();
-    self->heeded = grown;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(entries); i++)
         if (heed_entry(self, PyList_GET_ITEM(entries, i)) < 0)
             return NULL;
@@ -343,7 +331,6 @@ static void replay_dealloc(Replay *self)
     }
     PyMem_Free(self->instruments);
     PyMem_Free(self->groups);
-    PyMem_Free(self->heeded);
     PyMem_Free(self->held);
     PyMem_Free(self->spare[0].rungs);
     PyMem_Free(self->spare[1].rungs);

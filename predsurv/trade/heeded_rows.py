@@ -3,95 +3,101 @@
 Separate from ``trade.row_interest``, which tells what the rows are about: that changes seldom, this with every order.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from predsurv.core.ids import InstrumentKey, Side
 from predsurv.core.num import Price
 from predsurv.engine.books.consumed import HeededPlace
 from predsurv.engine.engine import Engine
-from predsurv.engine.interest import BookFilter
+from predsurv.engine.interest import Attention, BookFilter
 from predsurv.engine.strategy_calls import CalledStrategy
 from predsurv.trade.pipeline import SkippingBroker
 
 LEAST, MOST = -(2**63), 2**63 - 1
 """Where there is no bound."""
 _ALL_TRADES, _WHOLE_BOOKS = 2, 4
-
-
-class _Heeded:
-    """Of one instrument: its number, which rows are seen, which strategies are engaged, places, what is consumed.
-
-    ``awaited``: of each strategy that says what it waits for there its number, and bounds of the book or nothing.
-    """
-
-    __slots__ = ("awaited", "engaged", "heeded", "number", "places", "taken")
-
-    def __init__(self, number: int) -> None:
-        self.number, self.heeded, self.engaged = number, 0, 0
-        self.places: list[HeededPlace] = []
-        self.taken: list[tuple[Side, Price, int]] = []
-        self.awaited: list[tuple[int, tuple[object, ...] | None]] = []
-
-    def entry(self) -> tuple[object, ...]:
-        """Return what ``NativeReplay.heed`` takes."""
-        return self.number, self.heeded, self.engaged, self.places, self.taken, self.awaited
+_NOT: Final = object()
+_NONE: Final[Mapping[tuple[Side, Price], int]] = {}
 
 
 class HeededRows:
-    """Collects them for ``engine`` and ``brokers``; ``number_of`` numbers the instruments."""
+    """Collects them for ``engine`` and ``brokers``; ``number_of`` numbers the instruments.
+
+    What brokers heed and what is consumed of a book is the same until that is ``touched``; what strategies are engaged
+    in and wait for is compared with what it was.
+    """
 
     def __init__(
         self, engine: Engine, brokers: Sequence[SkippingBroker], number_of: Callable[[InstrumentKey], int]
     ) -> None:
         self._engine, self._brokers, self._number_of = engine, brokers, number_of
-        self._heard = engine.heard()
+        filters = [(index, each, each.filter) for index, each in enumerate(engine.heard()) if each.filter is not None]
+        self._engaging = [(index, each) for index, each, rule in filters if not rule.interest.filter_engaged]
+        self._selective = [(index, rule.selective) for index, _, rule in filters if rule.selective is not None]
+        self._touched = [engine.books.touched, *(each for broker in brokers for each in broker.touched)]
+        self._engaged: dict[InstrumentKey, int] = {}
+        self._attended = {index: Attention() for index, _ in self._selective}
 
     def collect(self) -> tuple[list[tuple[object, ...]], int]:
-        """Return what ``NativeReplay.heed`` takes: an entry of each instrument, and a bit of each strategy."""
-        found: dict[InstrumentKey, _Heeded] = {}
-        self._observe(found)
-        for index, called in enumerate(self._heard):
-            if called.filter is not None and not called.filter.interest.filter_engaged:
-                for key in self._engaged(called):
-                    self._of(found, self._engine.cache.primary_of(key)).engaged |= 1 << index
-        unheard = self._attend(found)
-        return [each.entry() for each in found.values()], unheard
+        """Return what ``NativeReplay.heed`` takes: entries of instruments, and a bit of each strategy.
 
-    def _observe(self, found: dict[InstrumentKey, _Heeded]) -> None:
-        """Add what brokers observe, and what is consumed of books."""
-        for broker in self._brokers:
-            for book in broker.heeded():
-                of = self._of(found, book.key)
-                of.heeded |= _WHOLE_BOOKS | _ALL_TRADES if book.trades else _WHOLE_BOOKS
-                of.places += book.places
-        for key, consumed in self._engine.books.consumed_places().items():
-            of = self._of(found, key)
-            of.heeded |= _WHOLE_BOOKS
-            for (side, price), size in consumed.items():
-                of.places.append(HeededPlace(side, price))
-                of.taken.append((side, price, size))
+        An entry for each instrument of which anything may be another than at the last call, and the strategies that
+        wait for nothing but what entries say.
+        """
+        changed: dict[InstrumentKey, None] = {}
+        for touched in self._touched:
+            changed.update(touched)
+            touched.clear()
+        self._engage(changed)
+        unheard = self._attend(changed)
+        return [self._entry(key) for key in changed], unheard
 
-    def _attend(self, found: dict[InstrumentKey, _Heeded]) -> int:
-        """Add what strategies wait for in which books; return those that wait for nothing else, a bit for each."""
+    def _engage(self, changed: dict[InstrumentKey, None]) -> None:
+        """Look at which strategies are engaged in which books, and add the books where that is another than before."""
+        before, self._engaged = self._engaged, {}
+        for index, called in self._engaging:
+            for key in self._engaged_in(called):
+                primary = self._engine.cache.primary_of(key)
+                self._engaged[primary] = self._engaged.get(primary, 0) | 1 << index
+        if before != self._engaged:
+            changed.update((key, None) for key in before | self._engaged if before.get(key) != self._engaged.get(key))
+
+    def _attend(self, changed: dict[InstrumentKey, None]) -> int:
+        """Add the books in which strategies wait for something else; return those that wait for nothing in others."""
         unheard = 0
-        for index, called in enumerate(self._heard):
-            if called.filter is not None and called.filter.selective is not None:
-                attention = called.filter.selective.attention
-                unheard |= (not attention.others) << index
-                for key, bounds in attention.books.items():
-                    self._of(found, key).awaited.append((index, None if bounds is None else bounds_of(bounds)))
+        for index, selective in self._selective:
+            attention, before = selective.attention, self._attended[index]
+            unheard |= (not attention.others) << index
+            if attention is not before:
+                old, new = before.books, attention.books
+                changed.update((key, None) for key in {**old, **new} if old.get(key, _NOT) != new.get(key, _NOT))
+                self._attended[index] = attention
         return unheard
 
-    def _engaged(self, called: CalledStrategy) -> Iterable[InstrumentKey]:
+    def _entry(self, key: InstrumentKey) -> tuple[object, ...]:
+        """Return number, which rows are seen, engaged strategies, places, what is consumed, what strategies await."""
+        heeded, places = 0, list[HeededPlace]()
+        for broker in self._brokers:
+            for book in broker.heeded(key):
+                heeded |= _WHOLE_BOOKS | _ALL_TRADES if book.trades else _WHOLE_BOOKS
+                places += book.places
+        taken: list[tuple[Side, Price, int]] = []
+        for (side, price), size in self._engine.books.consumed_places().get(key, _NONE).items():
+            heeded |= _WHOLE_BOOKS
+            places.append(HeededPlace(side, price))
+            taken.append((side, price, size))
+        awaited: list[tuple[int, tuple[int, ...] | None]] = []
+        for index, attention in self._attended.items():
+            if key in attention.books:
+                bounds = attention.books[key]
+                awaited.append((index, None if bounds is None else bounds_of(bounds)))
+        return self._number_of(key), heeded, self._engaged.get(key, 0), places, taken, awaited
+
+    def _engaged_in(self, called: CalledStrategy) -> Iterable[InstrumentKey]:
         name, account = called.strategy.name, self._engine.account
         yield from account.portfolio.positions.instruments_of(name)
         yield from (order.key for order in account.orders.live_of(name))
-
-    def _of(self, found: dict[InstrumentKey, _Heeded], key: InstrumentKey) -> _Heeded:
-        of = found.get(key)
-        if of is None:
-            of = found[key] = _Heeded(self._number_of(key))
-        return of
 
 
 def bounds_of(where: BookFilter) -> tuple[int, ...]:

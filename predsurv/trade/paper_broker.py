@@ -19,7 +19,7 @@ from predsurv.core.events import (
     RebatePaid,
 )
 from predsurv.core.fees import taker_fee
-from predsurv.core.ids import ClientOrderId, StrategyName, VenueName
+from predsurv.core.ids import ClientOrderId, InstrumentKey, StrategyName, VenueName
 from predsurv.core.market import NO_FEE
 from predsurv.core.num import notional_up
 from predsurv.core.orders import AccountSnapshot, Approved, Order, PlaceOrder
@@ -133,9 +133,14 @@ class PaperBroker:
         """Return whether it need not observe everything: not where latencies are those of the recorded events."""
         return not self._latencies.constant.recorded
 
-    def heeded(self) -> Iterator[HeededBook]:
-        """Yield the books of which market events have to be observed."""
-        return self._simulator.heeded()
+    def heeded(self, key: InstrumentKey) -> Iterator[HeededBook]:
+        """Yield which market events of a book have to be observed, the same until it is ``touched``."""
+        return self._simulator.heeded(key)
+
+    @property
+    def touched(self) -> tuple[dict[InstrumentKey, None], ...]:
+        """The books of which something else may be ``heeded`` than before, for who follows them to clear."""
+        return self._simulator.touched
 
     @property
     def heeded_version(self) -> int:

@@ -26,7 +26,7 @@ from predsurv.core.events import (
     Tick,
     Trade,
 )
-from predsurv.core.ids import OrderId, VenueName
+from predsurv.core.ids import InstrumentKey, OrderId, VenueName
 from predsurv.core.orders import Approved
 from predsurv.core.reconciliation import CashCorrected, PositionCorrected
 from predsurv.engine.books.consumed import ConsumptionBooked, HeededBook, SimulatedEvent
@@ -108,8 +108,13 @@ class SkippingBroker(SimulatedBroker, Protocol):
         """Return the time (ns UTC) of the next thing that ``due`` has to do."""
         ...
 
-    def heeded(self) -> Iterator[HeededBook]:
-        """Yield the books of which events have to be observed, with those that have to."""
+    def heeded(self, key: InstrumentKey) -> Iterator[HeededBook]:
+        """Yield which events of a book (of a primary instrument) have to be observed."""
+        ...
+
+    @property
+    def touched(self) -> tuple[dict[InstrumentKey, None], ...]:
+        """Return the books of which something else may be ``heeded`` than before; cleared by who has looked at them."""
         ...
 
     @property

@@ -88,6 +88,11 @@ class AvailableBooks:
             complemented = self._complements[key] = ComplementBook(key, source)
         return complemented
 
+    @property
+    def touched(self) -> dict[InstrumentKey, None]:
+        """The primary instruments of which something else may count as consumed than before, for who follows it."""
+        return self._consumed.touched
+
     def consumed_places(self) -> Mapping[InstrumentKey, Mapping[tuple[Side, Price], int]]:
         """Return what counts as consumed by our fills, by primary instrument and level, micros."""
         return self._consumed.places()

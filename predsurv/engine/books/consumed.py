@@ -98,10 +98,12 @@ class ReleasedLiquidity:
 class ConsumedLiquidity:
     """Sizes consumed by instrument, side and price; micros; never more than the level holds.
 
-    ``released`` is what was consumed of levels when they shrank.
+    ``released`` is what was consumed of levels when they shrank. ``touched``: the instruments of which anything else is
+    recorded than before, until whoever follows them clears it.
     """
 
     def __init__(self) -> None:
+        self.touched: dict[InstrumentKey, None] = {}
         self._consumed: dict[InstrumentKey, dict[_Place, int]] = {}
         self.released = ReleasedLiquidity()
         self._changed: dict[tuple[InstrumentKey, _Place], None] = {}
@@ -129,13 +131,16 @@ class ConsumedLiquidity:
             return
         places = self._consumed.setdefault(book.key, {})
         places[side, price] = min(places.get((side, price), 0) + size, level_size)
-        self._changed[book.key, (side, price)] = None
+        self._changed[book.key, (side, price)] = self.touched[book.key] = None
         if len(self._consumed) > INSTRUMENTS_MAX:
-            del self._consumed[next(iter(self._consumed))]
+            dropped = next(iter(self._consumed))
+            del self._consumed[dropped]
+            self.touched[dropped] = None
 
     def set(self, told: LevelConsumed) -> None:
         """Record what was told of a level; it is limited to the level's size by the next change of that."""
         places = self._consumed.setdefault(told.key, {})
+        self.touched[told.key] = None
         if told.size:
             places[told.side, told.price] = told.size
         else:
@@ -184,7 +189,7 @@ class ConsumedLiquidity:
         places = self._consumed[key]
         before = places.get(place, 0)
         if before > size:
-            self._changed[key, place] = None
+            self._changed[key, place] = self.touched[key] = None
             self.released.put(key, place, before - size, ts)
         if min(before, size):
             places[place] = min(before, size)

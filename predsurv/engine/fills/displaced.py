@@ -20,10 +20,12 @@ _SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
 class DisplacedOrders:
     """Displaced volume by instrument, side and price; micros. It lasts until trades have used it up.
 
-    ``version`` grows whenever more is displaced than before.
+    ``version`` grows whenever more is displaced than before. ``touched``: the instruments of which anything else is
+    recorded than before, until whoever follows them clears it.
     """
 
     def __init__(self) -> None:
+        self.touched: dict[InstrumentKey, None] = {}
         self.version = 0
         self._levels: dict[tuple[InstrumentKey, Side], _Levels] = {}
 
@@ -33,6 +35,7 @@ class DisplacedOrders:
             levels = self._levels.setdefault((key, side), {})
             levels[price] = levels.get(price, 0) + size
             self.version += 1
+            self.touched[key] = None
             if len(self._levels) > INSTRUMENTS_MAX:
                 del self._levels[next(iter(self._levels))]
 
@@ -40,10 +43,11 @@ class DisplacedOrders:
         """Return the sides of a book on which anything was displaced."""
         return tuple(side for side in _SIDES if (key, side) in self._levels)
 
-    def best(self) -> Iterator[tuple[InstrumentKey, Side, Price]]:
-        """Yield the best price at which anything was displaced, for each instrument and side."""
-        for (key, side), levels in self._levels.items():
-            yield key, side, max(levels) if side == "bid" else min(levels)
+    def best(self, key: InstrumentKey) -> Iterator[tuple[Side, Price]]:
+        """Yield the best price at which anything was displaced, for each side of a book."""
+        for side in self.sides(key):
+            levels = self._levels[key, side]
+            yield side, max(levels) if side == "bid" else min(levels)
 
     def at(self, key: InstrumentKey, side: Side, price: Price) -> int:
         """Return what was displaced at ``price``."""
@@ -64,6 +68,7 @@ class DisplacedOrders:
             levels = self._levels[key, side]
             levels[price] -= taken
             if not levels[price]:
+                self.touched[key] = None
                 del levels[price]
                 if not levels:
                     del self._levels[key, side]

@@ -15,14 +15,19 @@ _UNKNOWN: Final = Size(1 << 62)
 
 
 class QueuedOrders:
-    """Orders by the instrument in whose book they rest, by price-time priority; ``departed``: those that rested."""
+    """Orders by the instrument in whose book they rest, by price-time priority; ``departed``: those that rested.
+
+    ``touched``: the instruments of which other orders are here than before, until whoever follows them clears it.
+    """
 
     def __init__(self) -> None:
+        self.touched: dict[InstrumentKey, None] = {}
         self._orders: dict[InstrumentKey, list[QueuePosition]] = {}
         self.departed = DepartedOrders()
 
     def add(self, order: QueuePosition) -> None:
         """Add an order; it has no place in its queue before ``join``."""
+        self.touched[order.key] = None
         orders = self._orders.setdefault(order.key, [])
         orders.append(order)
         # Price-time priority: better prices first, then earlier arrivals.
@@ -55,6 +60,7 @@ class QueuedOrders:
         if not self.departed.of(key):
             return orders
         if self.departed.forget(key, ts):
+            self.touched[key] = None
             self._limit_own_ahead(key)
         return sorted((*orders, *self.departed.of(key)), key=_priority)
 
@@ -77,6 +83,7 @@ class QueuedOrders:
     def depart(self, order: QueuePosition, ts: int) -> None:
         """Take an order out that was filled or cancelled at ``ts`` (ns UTC)."""
         order.left = ts
+        self.touched[order.key] = None
         self.departed.add(order)
         self._orders[order.key].remove(order)
         self._limit_own_ahead(order.key)

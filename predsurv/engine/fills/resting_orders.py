@@ -25,13 +25,14 @@ class RestingOrders:
     """What happens to our resting orders: a level change, a trade, a gap.
 
     An instrument is in ``_gapped`` while its orders have lost their place: after a gap, or on arrival without a book.
-    ``impact`` is what our fills change for others. ``departed``: orders that rested, which late trades may have met.
+    ``impact`` is what our fills change for others. ``queued``: the orders, and as ``departed`` those that rested, which
+    late trades may have met.
     """
 
     def __init__(self, consumed: ConsumedLiquidity, model: QueueModel = "proportional") -> None:
         self._consumed, self._model = consumed, model
-        self._orders = QueuedOrders()
-        self.departed = self._orders.departed
+        self.queued = QueuedOrders()
+        self.departed = self.queued.departed
         self.impact = SelfImpact(consumed, model, self.departed)
         self._gapped: set[InstrumentKey] = set()
 
@@ -42,23 +43,23 @@ class RestingOrders:
         order.doubtful = self.impact.doubts.may_be_refused(order)
         if book is None:
             self._gapped.add(order.key)
-        self._orders.add(order)
-        self._orders.join(order, book, order.since, displaced.at(order.key, order.side, order.price))
+        self.queued.add(order)
+        self.queued.join(order, book, order.since, displaced.at(order.key, order.side, order.price))
 
     def remove(self, client_order_id: ClientOrderId, ts: int) -> QueuePosition | None:
         """Remove and return an order that is cancelled at ``ts`` (ns UTC), None when it does not rest here."""
-        order = self._orders.find(client_order_id)
+        order = self.queued.find(client_order_id)
         if order is not None:
-            self._orders.depart(order, ts)
+            self.queued.depart(order, ts)
         return order
 
     def of_market(self, venue: VenueName, market_id: MarketId) -> tuple[QueuePosition, ...]:
         """Return every order of a market."""
-        return self._orders.of_market(venue, market_id)
+        return self.queued.of_market(venue, market_id)
 
     def holds(self, key: InstrumentKey) -> bool:
         """Return whether any order rests in this book."""
-        return bool(self._orders.of(key))
+        return bool(self.queued.of(key))
 
     def rejoin(self, key: InstrumentKey, book: BookView | None) -> None:
         """Send the orders in a book to the ends of their levels: now, or with its next snapshot when there is none."""
@@ -69,18 +70,18 @@ class RestingOrders:
         self._gapped.discard(key)
         for order in self.departed.of(key):
             self.impact.on_unseen(order)
-        for order in self._orders.of(key):
+        for order in self.queued.of(key):
             displaced = self.impact.displaced.at(key, order.side, order.price)
-            self._orders.join(order, book, book.ts_recv, displaced)
+            self.queued.join(order, book, book.ts_recv, displaced)
             self.impact.on_unseen(order)
 
     def all(self) -> tuple[QueuePosition, ...]:
         """Return every resting order."""
-        return self._orders.all()
+        return self.queued.all()
 
     def on_delta(self, event: BookDelta, book: BookView, *, trading: bool = True) -> Iterator[MakerFill]:
         """Follow a level change and yield the fills by an opposite level that crosses us, none unless ``trading``."""
-        for order in self._orders.of(event.key):
+        for order in self.queued.of(event.key):
             if order.side == event.side and order.price == event.price:
                 order.on_level_size(event.size, event.ts_recv, event.ts_venue, exact=True)
         if event.size and trading:
@@ -91,7 +92,7 @@ class RestingOrders:
         if book.key in self._gapped:
             self.rejoin(book.key, book)
         else:
-            for order in self._orders.of(book.key):
+            for order in self.queued.of(book.key):
                 order.on_level_size(level_size(book, order), book.ts_recv, book.ts_venue)
         if trading:
             yield from self._on_crossing(book, "ask")
@@ -106,14 +107,14 @@ class RestingOrders:
         for side in SIDES_HIT[event.taker_side]:
             orders = [
                 order
-                for order in self._orders.met(event.key, event.ts_recv)
+                for order in self.queued.met(event.key, event.ts_recv)
                 if order.side == side and order.was_there(event.ts_venue)
             ]
             through = [order for order in orders if order.better_than(event.price)]
             at_price = [order for order in orders if order.price == event.price and event.taker_side is not None]
             if event.taker_side is None and self._model == "pessimistic":
                 met = [order for order in orders if order in through or order.price == event.price]
-                stand_behind(self._orders.of(event.key), event, side, self.impact.on_sideless(event, side, met))
+                stand_behind(self.queued.of(event.key), event, side, self.impact.on_sideless(event, side, met))
             elif through or at_price:
                 yield from self._on_side_hit(event, side, through, at_price)
 
@@ -142,15 +143,15 @@ class RestingOrders:
             left -= size
             fills.append(MakerFill(order, Size(size)))
         displaced = impact.on_maker(event, side, (reaching, left), at_price)
-        stand_behind(self._orders.of(key), event, side, displaced)
+        stand_behind(self.queued.of(key), event, side, displaced)
         for fill in fills:
             if fill.size and fill.order.may_fill(event.ts_venue):
-                self._orders.fill(fill.order, fill.size, event)
+                self.queued.fill(fill.order, fill.size, event)
                 yield fill
 
     def _on_crossing(self, book: BookView, side: Side) -> Iterator[MakerFill]:
         """Yield the fills of our orders by the levels of ``side`` that cross them."""
-        for order in tuple(self._orders.of(book.key)):
+        for order in tuple(self.queued.of(book.key)):
             best = book.best_ask() if side == "ask" else book.best_bid()
             if order.side == side or best is None or not order.crossed_by(best[0]):
                 continue
@@ -161,5 +162,5 @@ class RestingOrders:
                 taken = min(size - first, int(order.remaining))
                 self._consumed.consume(book, side, price, first + taken)
                 if taken and not order.doubtful:
-                    self._orders.fill(order, taken, book)
+                    self.queued.fill(order, taken, book)
                     yield MakerFill(order, Size(taken))

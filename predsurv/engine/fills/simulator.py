@@ -23,7 +23,7 @@ from predsurv.core.events import (
     Trade,
     VenuePhase,
 )
-from predsurv.core.ids import ClientOrderId
+from predsurv.core.ids import ClientOrderId, InstrumentKey
 from predsurv.core.num import Size
 from predsurv.core.orders import Approved, Order, order_of
 from predsurv.engine.books.consumed import ConsumedLiquidity, HeededBook, HeededPlace
@@ -93,23 +93,28 @@ class FillSimulator:
         elif isinstance(event, VenuePhase):
             self._working.on_phase(event)
 
-    def heeded(self) -> Iterator[HeededBook]:
-        """Yield the books of which an event may matter to our orders; those of all others may be passed over.
+    def heeded(self, key: InstrumentKey) -> Iterator[HeededBook]:
+        """Yield what may matter to our orders of the events of a book; all others of its may be passed over.
 
-        More than these may be observed, and of a book that is yielded twice both hold.
+        More than these may be observed, and of what is yielded all holds. It is the same until the book is ``touched``.
         """
-        for key, consumed in self.consumed.places().items():
+        impact, consumed = self._resting.impact, self.consumed.places().get(key)
+        if consumed:
             places = tuple(HeededPlace(side, price) for side, price in consumed)
-            yield HeededBook(key, places, trades=self._resting.impact.follows_takers)
-        for key in self._resting.departed.instruments():
+            yield HeededBook(key, places, trades=impact.follows_takers)
+        if key in self._resting.departed.instruments():
             yield HeededBook(key, (), trades=True)
-        if self._resting.impact.follows_takers:
-            for key in self.consumed.released.instruments():
+        if impact.follows_takers:
+            if key in self.consumed.released.instruments():
                 yield HeededBook(key, (), trades=True)
-            for key, side, price in self._resting.impact.displaced.best():
+            for side, price in impact.displaced.best(key):
                 yield HeededBook(key, (HeededPlace("ask" if side == "bid" else "bid", price, through=True),))
-        for order in self._resting.all():
-            yield heeded_by(order)
+        yield from map(heeded_by, self._resting.queued.of(key))
+
+    @property
+    def touched(self) -> tuple[dict[InstrumentKey, None], ...]:
+        """The books of which something else may be ``heeded`` than before, for who follows them to clear."""
+        return self._resting.queued.touched, self._resting.impact.displaced.touched, self.consumed.touched
 
     @property
     def displaced_version(self) -> int:

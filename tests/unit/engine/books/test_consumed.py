@@ -185,3 +185,13 @@ def test_a_level_can_be_consumed_up_to_a_size() -> None:
         shares(10),
     ]
     assert consumed.places() == {YES: {("ask", cents(51)): shares(30)}}
+
+
+def test_what_is_told_and_what_is_dropped_is_touched() -> None:
+    consumed = ConsumedLiquidity()
+    for size in (60, 0):
+        consumed.set(LevelConsumed(YES, START, "ask", cents(51), shares(size)))
+        assert consumed.touched == {YES: None}
+        consumed.touched.clear()
+    consumed.on_delta(delta("ask", 51, 10))
+    assert consumed.touched == {}, "nothing is recorded of it"

@@ -43,11 +43,11 @@ def test_the_instruments_recorded_are_bounded(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_sides_and_best_prices_of_what_was_displaced_are_known() -> None:
     orders = DisplacedOrders()
-    assert (orders.sides(YES), list(orders.best())) == ((), [])
+    assert (orders.sides(YES), list(orders.best(YES))) == ((), [])
     for side, price in (("ask", 52), ("bid", 48), ("ask", 51), ("bid", 49)):
         orders.add(YES, "ask" if side == "ask" else "bid", cents(price), 2)
     assert (orders.sides(YES), orders.sides(NO)) == (("bid", "ask"), ())
-    assert sorted(orders.best()) == [(YES, "ask", cents(51)), (YES, "bid", cents(49))]
+    assert sorted(orders.best(YES)) == [("ask", cents(51)), ("bid", cents(49))]
     assert orders.take_up_to(YES, "bid", cents(48), 3) == 3
     assert (orders.at(YES, "bid", cents(49)), orders.at(YES, "bid", cents(48))) == (0, 1)
     assert orders.take_up_to(YES, "bid", cents(48), 3) == 1

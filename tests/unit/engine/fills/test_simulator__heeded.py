@@ -4,7 +4,7 @@ import pytest
 
 from predsurv.core.events import BookDelta, MarketEvent, Trade
 from predsurv.core.orders import Approved
-from predsurv.engine.books.consumed import HeededPlace
+from predsurv.engine.books.consumed import HeededBook, HeededPlace
 from predsurv.engine.fills.queue_position import QueueModel
 from predsurv.engine.fills.simulator import FillSimulator
 from predsurv.state.market_cache import MarketCache
@@ -18,6 +18,7 @@ class Follower(FillSimulator):
     def __init__(self, leader: FillSimulator, cache: MarketCache, model: QueueModel) -> None:
         super().__init__(cache, 0, lambda _: None, model)
         self.passed, self.followed = 0, cache
+        self.known: list[HeededBook] = []
         self.answers: list[tuple[object, object]] = []
         observe, due, submit = leader.observe, leader.due, leader.submit
 
@@ -38,7 +39,12 @@ class Follower(FillSimulator):
         leader.observe, leader.due, leader.submit = both_observe, both_due, both_submit  # type: ignore[method-assign, assignment]
 
     def _see(self, event: MarketEvent) -> list[object]:
-        heeded = [book for book in self.heeded() if book.key == YES]
+        heeded = list(self.heeded(YES))
+        if any(YES in each for each in self.touched):
+            self.known = heeded
+            for each in self.touched:
+                each.clear()
+        assert heeded == self.known, "it is the same until it is touched"
         if isinstance(event, Trade) and not any(book.trades for book in heeded):
             self.primary_trades.once(event)
         elif isinstance(event, BookDelta) and not any(
