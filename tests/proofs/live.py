@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 from typing import Final
+from unittest import mock
 
 from tests.kit.live_trader import ProofPlan
 from tests.proofs.live_kills import kills
@@ -33,7 +34,9 @@ def main() -> int:
     battery, rounds = BATTERIES[args.battery]
     folder = Path(tempfile.mkdtemp(prefix="live-", dir=args.dir))
     plan = ProofPlan(args.venue or VENUES, rounds if args.rounds is None else args.rounds, args.seed)
-    found = battery(folder, plan)
+    # Polymarket tells of no change of a fee: what was filled since is corrected, and any correction is a finding here.
+    with mock.patch("predsurv.exchange.schedule._FEE_CHANGE", 10**15):
+        found = battery(folder, plan)
     for finding in found[:SHOWN]:
         print(f"  FOUND {finding[:1_000]}")
     if found:
