@@ -1,12 +1,13 @@
-"""The applications behind the ports: one for each API of the venue, and one for its two WebSocket channels."""
+"""The applications behind the ports: one for each API of the venue, and one for all that is a WebSocket."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from predsurv.simulate.polymarket.fault_injector import FaultInjector
 from predsurv.simulate.polymarket.faulty_connection import FaultyConnection
+from predsurv.simulate.polymarket.real_time_data import RealTimeDataSocket
 from predsurv.simulate.polymarket.subscribers import Subscribers
-from predsurv.simulate.polymarket.trading.user_channel import WS_USER_PATH, UserChannel
+from predsurv.simulate.polymarket.trading.user_channel import UserChannel
 from predsurv.simulate.server import ServerRequest, ServerResponse, WebSocketConnection
 
 WS_PATH: Final = "/ws/market"
@@ -45,37 +46,41 @@ class RestApplication:
 
 
 class ChannelApplication:
-    """The market channel and, where orders are served, the user channel."""
+    """The market channel and, by their paths, the others: the real-time data socket, and the user channel, if any."""
 
-    def __init__(self, subscribers: Subscribers, faults: FaultInjector, user_channel: UserChannel | None) -> None:
+    def __init__(
+        self, subscribers: Subscribers, faults: FaultInjector, others: Mapping[str, UserChannel | RealTimeDataSocket]
+    ) -> None:
         self._subscribers = subscribers
         self._faults = faults
-        self._user_channel = user_channel
+        self._others = others
 
     def respond(self, request: ServerRequest) -> ServerResponse | None:
         """Return the response to a request; None accepts a WebSocket."""
-        is_known = request.path == WS_PATH or (request.path == WS_USER_PATH and self._user_channel is not None)
-        if not request.upgrade or not is_known:
+        if not request.upgrade or (request.path != WS_PATH and request.path not in self._others):
             return _NOT_FOUND
         return _TOO_MANY if self._faults.is_active("handshake429") else None
 
     def on_open(self, websocket: WebSocketConnection) -> None:
         """Add a connection."""
-        if self._user_channel is not None and websocket.request.path == WS_USER_PATH:
-            self._user_channel.add(websocket)
+        other = self._others.get(websocket.request.path)
+        if other is not None:
+            other.add(websocket)
         else:
             self._subscribers.add(FaultyConnection(websocket, self._faults.log))
 
     def on_message(self, websocket: WebSocketConnection, message: bytes) -> None:
         """Execute a client's request and send the response at once."""
-        if self._user_channel is not None and websocket.request.path == WS_USER_PATH:
-            self._user_channel.on_message(websocket, message)
+        other = self._others.get(websocket.request.path)
+        if other is not None:
+            other.on_message(websocket, message)
         else:
             self._subscribers.on_message(websocket.number, message)
 
     def on_close(self, websocket: WebSocketConnection) -> None:
         """Remove a connection."""
-        if self._user_channel is not None and websocket.request.path == WS_USER_PATH:
-            self._user_channel.remove(websocket)
+        other = self._others.get(websocket.request.path)
+        if other is not None:
+            other.remove(websocket)
         else:
             self._subscribers.remove(websocket.number)

@@ -26,9 +26,10 @@ from predsurv.simulate.polymarket.gamma_api import GammaApi, Json
 from predsurv.simulate.polymarket.history import PriceHistory
 from predsurv.simulate.polymarket.market_listing import MarketListing
 from predsurv.simulate.polymarket.published_log import PublishedLog
+from predsurv.simulate.polymarket.real_time_data import RTDS_PATH, RealTimeDataSocket
 from predsurv.simulate.polymarket.subscribers import Subscribers
 from predsurv.simulate.polymarket.trading.service import TradingService, throwaway_private_key, trading_service
-from predsurv.simulate.polymarket.trading.user_channel import WS_USER_PATH
+from predsurv.simulate.polymarket.trading.user_channel import WS_USER_PATH, UserChannel
 from predsurv.simulate.server import LoopbackServer, ServerRequest, ServerResponse
 
 ADVANCE_INTERVAL: Final = 5 * NS_PER_MS
@@ -95,7 +96,11 @@ class PolymarketSimulator:
         self._gamma = LoopbackServer(RestApplication(gamma.respond, self.faults))
         self._clob = LoopbackServer(RestApplication(_clob_respond(self.trading, clob, listing), self.faults))
         self._data = LoopbackServer(RestApplication(data.respond, self.faults))
-        self._channels = LoopbackServer(ChannelApplication(self.subscribers, self.faults, user_channel))
+        self._prices = RealTimeDataSocket(settings.seed, self.exchange.now)
+        others: dict[str, UserChannel | RealTimeDataSocket] = {RTDS_PATH: self._prices}
+        if user_channel is not None:
+            others[WS_USER_PATH] = user_channel
+        self._channels = LoopbackServer(ChannelApplication(self.subscribers, self.faults, others))
         self._servers = (self._gamma, self._clob, self._data, self._channels)
         self._seed = settings.seed
         self._target_time = self.exchange.origin
@@ -119,6 +124,11 @@ class PolymarketSimulator:
     def ws_url(self) -> str:
         """URL of the market channel; the user channel is at ``WS_USER_PATH`` of the same port."""
         return f"ws://127.0.0.1:{self._channels.port}{WS_PATH}"
+
+    @property
+    def rtds_url(self) -> str:
+        """URL of the real-time data socket, on the port of the channels."""
+        return self.ws_url.replace(WS_PATH, RTDS_PATH)
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that point predsurv here, and a key that starts with money."""
@@ -172,6 +182,7 @@ class PolymarketSimulator:
         elapsed = self.exchange.now - self.exchange.origin
         self.faults.inject_due(elapsed, self.subscribers.by_number.values())
         self.subscribers.flush(elapsed)
+        self._prices.tell(self.exchange.now)
 
     def inject(self, fault: ScriptedFault) -> None:
         """Inject a fault now, whatever its scripted time."""
