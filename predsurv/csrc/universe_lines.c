@@ -15,7 +15,7 @@
     X(fetched_at) X(series_id) X(description) X(category) X(tags) X(neg_risk) X(mutually_exclusive) X(exhaustive) X(fee) \
     X(bands) X(min_taker_buy) X(taker_delay) X(volume) X(volume_24h) X(liquidity) X(open_interest) X(close_time) X(url) \
     X(rules_hash) X(tradable) X(market_type) X(game_start) X(reward_min_size) X(reward_max_spread) X(assumed) X(last_seen) \
-    X(event_title) X(version)
+    X(event_title) X(version) X(shard)
 #define PLACE(name) Py_ssize_t name;
 
 typedef struct {
@@ -233,6 +233,18 @@ static int say_delay(Writer *self, PyObject *delay)
                                                       value / NS_MS + (value % NS_MS != 0)));
 }
 
+static int say_shard(Writer *self, PyObject *shard)
+{
+    char text[NUMBER_MAX];
+    int overflow;
+    if (shard == Py_None)
+        return 1;
+    if (!PyLong_CheckExact(shard))
+        return 0;
+    long long value = PyLong_AsLongLongAndOverflow(shard, &overflow);
+    return !overflow && say(self, text, PyOS_snprintf(text, sizeof text, ",\"shard\":%lld", value));
+}
+
 static int say_bands(Writer *self, PyObject *bands)
 {
     if (!PyTuple_Check(bands))
@@ -251,7 +263,7 @@ static int say_optional(Writer *self, PyObject *market)
         && UNLESS(Py_None, game_start, say_time, 2) && UNLESS(Py_None, reward_min_size, say_micros)
         && UNLESS(Py_None, reward_max_spread, say_micros) && (PyTuple_GET_SIZE(assumed) == 0 || (FIELD(assumed, say_texts)))
         && UNLESS(Py_None, last_seen, say_time, 2) && UNLESS(Py_None, event_title, say_text)
-        && (PyUnicode_GET_LENGTH(version) == 0 || (FIELD(version, say_text)));
+        && (PyUnicode_GET_LENGTH(version) == 0 || (FIELD(version, say_text))) && say_shard(self, OF(shard));
 }
 
 /* line(market): its line, None where Python has to write it. */

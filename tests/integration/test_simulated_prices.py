@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from predsurv.simulate.polymarket.real_time_data import OPENING_SECONDS, SUBSCRIPTIONS_MAX
+from predsurv.simulate.polymarket.app import WS_PATH
+from predsurv.simulate.polymarket.real_time_data import OPENING_SECONDS, RTDS_PATH, SUBSCRIPTIONS_MAX
 from predsurv.simulate.polymarket.simulator import PolymarketSimulator, PolymarketSimulatorSettings
 from tests.kit.given_clock import GivenClock
 from tests.kit.payloads import RECORDED, required
@@ -26,7 +27,7 @@ async def simulator() -> AsyncIterator[PolymarketSimulator]:
 
 @pytest.fixture
 async def link(simulator: PolymarketSimulator) -> AsyncIterator[ClientConnection]:
-    async with connect(simulator.rtds_url, proxy=None) as made:
+    async with connect(simulator.ws_url.replace(WS_PATH, RTDS_PATH), proxy=None) as made:
         yield made
 
 

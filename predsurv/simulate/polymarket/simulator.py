@@ -122,13 +122,8 @@ class PolymarketSimulator:
 
     @property
     def ws_url(self) -> str:
-        """URL of the market channel; the user channel is at ``WS_USER_PATH`` of the same port."""
+        """URL of the market channel; at ``WS_USER_PATH`` and ``RTDS_PATH`` of the same port are the others."""
         return f"ws://127.0.0.1:{self._channels.port}{WS_PATH}"
-
-    @property
-    def rtds_url(self) -> str:
-        """URL of the real-time data socket, on the port of the channels."""
-        return self.ws_url.replace(WS_PATH, RTDS_PATH)
 
     def environment(self) -> dict[str, str]:
         """Return the environment variables that point predsurv here, and a key that starts with money."""
