@@ -30,45 +30,45 @@ FEES: Final = st.builds(
     st.none() | TIMES,
     PRICES,
 )
-MARKETS: Final = st.builds(
-    Market,
-    venue=TEXTS,
-    market_id=TEXTS,
-    event_id=TEXTS,
-    question=TEXTS,
-    outcomes=st.lists(st.builds(Outcome, TEXTS, TEXTS), max_size=3).map(tuple),
-    status=st.sampled_from(get_args(MarketStatus)),
-    tick_size=PRICES,
-    min_order_size=st.integers(0, 10**15),
-    fetched_at=TIMES,
-    series_id=SOME,
-    description=SOME,
-    category=SOME,
-    tags=st.lists(TEXTS, max_size=3).map(tuple),
-    neg_risk=st.booleans(),
-    mutually_exclusive=st.booleans(),
-    exhaustive=st.booleans(),
-    fee=FEES,
-    bands=BANDS,
-    min_taker_buy=st.integers(0, 10**7),
-    taker_delay=st.integers(0, 10**11),
-    volume=AMOUNTS,
-    volume_24h=AMOUNTS,
-    liquidity=AMOUNTS,
-    open_interest=AMOUNTS,
-    close_time=st.none() | TIMES,
-    url=SOME,
-    rules_hash=SOME,
-    tradable=st.booleans(),
-    market_type=st.sampled_from([BINARY, "scalar", ""]),
-    game_start=st.none() | TIMES,
-    reward_min_size=st.none() | PRICES,
-    reward_max_spread=st.none() | PRICES,
-    assumed=st.sampled_from([(), ("fee",), ("fee", "tags")]),
-    last_seen=st.none() | TIMES,
-    event_title=SOME,
-    version=st.sampled_from(["", "v1"]),
-)
+FIELDS: Final[dict[str, st.SearchStrategy[Any]]] = {
+    "venue": TEXTS,
+    "market_id": TEXTS,
+    "event_id": TEXTS,
+    "question": TEXTS,
+    "outcomes": st.lists(st.builds(Outcome, TEXTS, TEXTS), max_size=3).map(tuple),
+    "status": st.sampled_from(get_args(MarketStatus)),
+    "tick_size": PRICES,
+    "min_order_size": st.integers(0, 10**15),
+    "fetched_at": TIMES,
+    "series_id": SOME,
+    "description": SOME,
+    "category": SOME,
+    "tags": st.lists(TEXTS, max_size=3).map(tuple),
+    "neg_risk": st.booleans(),
+    "mutually_exclusive": st.booleans(),
+    "exhaustive": st.booleans(),
+    "fee": FEES,
+    "bands": BANDS,
+    "min_taker_buy": st.integers(0, 10**7),
+    "taker_delay": st.integers(0, 10**11),
+    "volume": AMOUNTS,
+    "volume_24h": AMOUNTS,
+    "liquidity": AMOUNTS,
+    "open_interest": AMOUNTS,
+    "close_time": st.none() | TIMES,
+    "url": SOME,
+    "rules_hash": SOME,
+    "tradable": st.booleans(),
+    "market_type": st.sampled_from([BINARY, "scalar", ""]),
+    "game_start": st.none() | TIMES,
+    "reward_min_size": st.none() | PRICES,
+    "reward_max_spread": st.none() | PRICES,
+    "assumed": st.sampled_from([(), ("fee",), ("fee", "tags")]),
+    "last_seen": st.none() | TIMES,
+    "event_title": SOME,
+    "version": st.sampled_from(["", "v1"]),
+    "shard": st.none() | st.integers(0, 9),
+}
 PLAIN: Final = Market(
     venue=VenueName("polymarket"),
     market_id=MarketId("0x1"),
@@ -83,7 +83,11 @@ PLAIN: Final = Market(
 )
 
 
-@given(MARKETS)
+def test_each_field_of_a_market_is_compared() -> None:
+    assert FIELDS.keys() == {*Market.__struct_fields__}
+
+
+@given(st.builds(Market, **FIELDS))
 def test_any_market_is_written_as_by_the_encoder(market: Market) -> None:
     assert market_line(market) == format_line(to_line(market))
 
