@@ -27,12 +27,12 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
     http = Http(clock, rand, limits=LIMITS)
     try:
         identity = await log_in(config, http, clock)
+        places, signer = config.venues.polymarket, identity.signer
+        session = ClobSession(places.clob_url, http, identity.api_key, clock)
+        await session.learn_tier()
     except BaseException:
         await http.aclose()
         raise
-    places, signer = config.venues.polymarket, identity.signer
-    session = ClobSession(places.clob_url, http, identity.api_key, clock)
-    await session.learn_tier()
     decoder = AccountDecoder(identity.api_key.owner, signer.maker)
     reader = ClobAccountReader(
         session,
