@@ -196,7 +196,8 @@ class LifeOfOrders:
         if drawn < 0.7:  # more than is there: a part rests
             more = Size(ask[1] // MICROS * MICROS + 15 * MICROS)
             return [Intent(self.name, key, "buy", ask[0], min(more, Size(400 * MICROS)), "gtc", "test")]
-        return [Intent(self.name, key, "buy", Price(bid[0]), Size(25 * MICROS), "gtc", "test")]
+        ladder = (bid[0], bid[0] - 10_000) if drawn > 0.85 else (bid[0],)  # two at once leave in one request
+        return [Intent(self.name, key, "buy", Price(each), Size(25 * MICROS), "gtc", "test") for each in ladder]
 
 
 class Labels:
