@@ -102,7 +102,7 @@ def sealed_rows(load: Load) -> Comparison:
 def _rates_of(
     ours: Iterable[str], taken: Mapping[str, rounds.Timing], count: int, limit: float, bounds: Mapping[str, float]
 ) -> list[Figure]:
-    """Return the rates of our contenders, in multiples of what took ``limit`` seconds; ``bounds`` are what they shall be."""
+    """Return the rates of our contenders, in multiples of what took ``limit`` seconds, which shall be ``bounds``."""
     times = {name: taken[name].median_s for name in ours}
     return [
         rate(f"predsurv, {name}", count, each, "frames/s", ratio=limit / each, goal=Goal("≥", bounds[name]))
