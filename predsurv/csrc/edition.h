@@ -3,6 +3,6 @@
 #ifndef PREDSURV_EDITION_H
 #define PREDSURV_EDITION_H
 
-#define EDITION 17
+#define EDITION 18
 
 #endif

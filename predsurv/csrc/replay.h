@@ -117,6 +117,11 @@ static inline const Ladder *side_of_book(const Instrument *instrument, int side)
 }
 int64_t left_at(const Instrument *instrument, int side, Rung rung);
 int64_t best_seen(const Instrument *instrument, int side);
+static inline int64_t best_shown(const Instrument *instrument, int side)
+{
+    return instrument->taken_count ? best_seen(instrument, side)
+                                   : ladder_best_price(side_of_book(instrument, side), INT64_MIN);
+}
 void groups_follow(Replay *self, Instrument *instrument);
 int spare_take(Replay *self, const Rows *rows);
 void spare_exchange(Replay *self, Book *book);

@@ -73,7 +73,7 @@ static int unbounded(int64_t low, int64_t high) { return low == INT64_MIN && hig
 
 static int within(const Bounds *bounds, const Instrument *instrument)
 {
-    int64_t bid = best_seen(instrument, SIDE_BID), ask = best_seen(instrument, SIDE_ASK);
+    int64_t bid = best_shown(instrument, SIDE_BID), ask = best_shown(instrument, SIDE_ASK);
     if (bid == INT64_MIN || ask == INT64_MIN) {
         if (!unbounded(bounds->spread_min, bounds->spread_max))
             return 0;
@@ -92,15 +92,15 @@ static int within(const Bounds *bounds, const Instrument *instrument)
 /* `before`: the best prices before the row, INT64_MIN where a side was empty, INT64_MAX where the book was not known. */
 static int other_prices(const Instrument *instrument, const int64_t before[2])
 {
-    return before[0] == INT64_MAX || best_seen(instrument, SIDE_BID) != before[0]
-        || best_seen(instrument, SIDE_ASK) != before[1];
+    return before[0] == INT64_MAX || best_shown(instrument, SIDE_BID) != before[0]
+        || best_shown(instrument, SIDE_ASK) != before[1];
 }
 
 static int at_best(const Instrument *instrument, const Row *row)
 {
     if (row->kind != ROW_CHANGE)
         return 1;
-    int64_t best = best_seen(instrument, row->side);
+    int64_t best = best_shown(instrument, row->side);
     return best == INT64_MIN || (row->side == SIDE_BID ? row->price >= best : row->price <= best);
 }
 

@@ -48,7 +48,9 @@ static int choose(Replay *self)
         if (loaded < 0)
             return -1;
         if (loaded) {
-            self->cursors[kept++] = self->cursors[i];
+            if (kept < i)
+                self->cursors[kept] = self->cursors[i];
+            kept++;
         } else {
             Py_CLEAR(self->cursors[i].rows);
             Py_CLEAR(self->cursors[i].events);
@@ -101,7 +103,7 @@ static void prices_of(const Instrument *instrument, int64_t prices[2])
 {
     prices[0] = prices[1] = INT64_MAX;
     for (int side = 0; instrument->book->trusted && side < 2; side++)
-        prices[side] = book_known(instrument->book) ? best_seen(instrument, side)
+        prices[side] = book_known(instrument->book) ? best_shown(instrument, side)
                                                     : ladder_best_price(side_of_book(instrument, side), INT64_MIN);
 }
 
@@ -112,11 +114,13 @@ static int fold_change(Replay *self, Rows *rows, const Row *row, Instrument *ins
     int observed = instrument->place_count && concerns_place(instrument, row->side, row->price);
     uint64_t wanted = 0;
     if (book != NULL && book->trusted) {
+        int crossed = !book_known(book);
         prices_of(instrument, prices);
         if (ladder_put((Ladder *)(row->side == SIDE_ASK ? book->asks : book->bids), row->price, row->size) < 0)
             return -1;
         groups_follow(self, instrument);
         wanted = book_known(book) ? wants_book_event(self, instrument, row, prices) : 0;
+        observed |= crossed && instrument->place_count && book_known(book);
         stamp_book(book, row);
     }
     folded(self, rows, row, 1);

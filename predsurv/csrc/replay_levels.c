@@ -30,8 +30,8 @@ int64_t best_seen(const Instrument *instrument, int side)
 void groups_follow(Replay *self, Instrument *instrument)
 {
     int known = book_known(instrument->book);
-    int64_t bid = known ? best_seen(instrument, SIDE_BID) : INT64_MIN;
-    int64_t ask = known ? best_seen(instrument, SIDE_ASK) : INT64_MIN;
+    int64_t bid = known ? best_shown(instrument, SIDE_BID) : INT64_MIN;
+    int64_t ask = known ? best_shown(instrument, SIDE_ASK) : INT64_MIN;
     if (bid == instrument->bid && ask == instrument->ask)
         return;
     int64_t bids = (bid == INT64_MIN ? 0 : bid) - (instrument->bid == INT64_MIN ? 0 : instrument->bid);

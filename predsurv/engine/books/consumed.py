@@ -55,7 +55,11 @@ class HeededPlace(NamedTuple):
 
 
 class HeededBook(NamedTuple):
-    """Of the book of ``key`` (a primary instrument) these places matter and every snapshot; ``trades``: these too."""
+    """Of the book of ``key`` (a primary instrument) these places matter; ``trades``: these too.
+
+    Besides them every snapshot does, and every change after which a crossed book is not crossed any more: what came
+    while it was has not been looked at.
+    """
 
     key: InstrumentKey
     places: tuple[HeededPlace, ...]

@@ -21,11 +21,13 @@ class DisplacedOrders:
     """Displaced volume by instrument, side and price; micros. It lasts until trades have used it up.
 
     ``version`` grows whenever more is displaced than before. ``touched``: the instruments of which anything else is
-    recorded than before, until whoever follows them clears it.
+    recorded than before, until whoever follows them clears it. ``unmet``: those of which more was recorded since
+    ``meet``.
     """
 
     def __init__(self) -> None:
         self.touched: dict[InstrumentKey, None] = {}
+        self.unmet: set[InstrumentKey] = set()
         self.version = 0
         self._levels: dict[tuple[InstrumentKey, Side], _Levels] = {}
 
@@ -36,8 +38,16 @@ class DisplacedOrders:
             levels[price] = levels.get(price, 0) + size
             self.version += 1
             self.touched[key] = None
+            self.unmet.add(key)
             if len(self._levels) > INSTRUMENTS_MAX:
                 del self._levels[next(iter(self._levels))]
+
+    def meet(self, key: InstrumentKey) -> tuple[Side, ...]:
+        """Return the ``sides`` of a book of which the levels are looked at now."""
+        if key in self.unmet:
+            self.unmet.discard(key)
+            self.touched[key] = None
+        return self.sides(key)
 
     def sides(self, key: InstrumentKey) -> tuple[Side, ...]:
         """Return the sides of a book on which anything was displaced."""

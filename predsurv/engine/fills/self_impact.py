@@ -50,7 +50,7 @@ class SelfImpact:
         """Follow levels that would have traded with displaced orders on arrival: pessimistically, as if consumed."""
         if self._model != "pessimistic":
             return
-        for side in self.displaced.sides(book.key):
+        for side in self.displaced.meet(book.key):
             hit, taken = OPPOSITE[side], 0
             for price, size in (book.asks if hit == "ask" else book.bids).levels():
                 met = min(size, self.displaced.up_to(book.key, side, price) - taken)

@@ -24,7 +24,7 @@ from predsurv.core.events import (
     VenuePhase,
 )
 from predsurv.core.ids import ClientOrderId, InstrumentKey
-from predsurv.core.num import Size
+from predsurv.core.num import ONE, Price, Size
 from predsurv.core.orders import Approved, Order, order_of
 from predsurv.engine.books.consumed import ConsumedLiquidity, HeededBook, HeededPlace
 from predsurv.engine.fills.admission import AdmissionRules, FundsCheck
@@ -107,6 +107,10 @@ class FillSimulator:
         if impact.follows_takers:
             if key in self.consumed.released.instruments():
                 yield HeededBook(key, (), trades=True)
+            if key in impact.displaced.unmet:  # they are looked at with the next change, whichever that is
+                yield HeededBook(
+                    key, (HeededPlace("bid", Price(0), through=True), HeededPlace("ask", ONE, through=True))
+                )
             for side, price in impact.displaced.best(key):
                 yield HeededBook(key, (HeededPlace("ask" if side == "bid" else "bid", price, through=True),))
         yield from map(heeded_by, self._resting.queued.of(key))

@@ -51,3 +51,15 @@ def test_the_sides_and_best_prices_of_what_was_displaced_are_known() -> None:
     assert orders.take_up_to(YES, "bid", cents(48), 3) == 3
     assert (orders.at(YES, "bid", cents(49)), orders.at(YES, "bid", cents(48))) == (0, 1)
     assert orders.take_up_to(YES, "bid", cents(48), 3) == 1
+
+
+def test_what_was_added_is_unmet_until_the_book_is_looked_at() -> None:
+    orders = DisplacedOrders()
+    orders.add(YES, "bid", cents(49), 5)
+    assert orders.unmet == {YES}
+    orders.touched.clear()
+    assert orders.meet(YES) == ("bid",)
+    assert (orders.unmet, orders.touched) == (set(), {YES: None})
+    orders.touched.clear()
+    assert orders.meet(YES) == ("bid",)
+    assert orders.touched == {}, "nothing more was added"
