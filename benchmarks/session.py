@@ -36,7 +36,7 @@ class Plan(Struct, frozen=True):
 
 QUICK: Final = Plan(
     (
-        ("hot_path", "--frames", "60000"),
+        ("hot_path",),
         ("collect", "frames"),
         ("kalshi", "decode"),
         ("seal",),
