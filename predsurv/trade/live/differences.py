@@ -1,7 +1,7 @@
 """What differs between our account and the venue's, and the corrections that follow. Pure.
 
 The venue is right. Only what can be known is compared: shares of an instrument while nothing of ours may trade or fail
-in it, cash while that holds for the whole venue.
+in it, cash while that holds for the whole venue, or while it differs by the same amount again and again.
 """
 
 from collections.abc import Collection, Iterator
@@ -32,6 +32,21 @@ def differences(venue: VenueName, account: TradingAccount, state: AccountState) 
 def unsettled(venue: VenueName, account: TradingAccount) -> set[InstrumentKey]:
     """Return the instruments of a venue with fills that may still fail."""
     return {fill.key for _, fill in account.portfolio.unconfirmed.all() if fill.key.venue == venue}
+
+
+def cash_beside_orders(venue: VenueName, account: TradingAccount, state: AccountState) -> AccountDifference | None:
+    """Return how cash differs while orders rest that leave it as it is, None where it does not or cannot be known.
+
+    An order may have traded a moment ago and a balance lag behind, so one sight of it says little.
+    """
+    live = [each for each in account.orders.live() if each.key.venue == venue]
+    more = account.portfolio.cash(venue) - state.cash
+    if not more or not live or not state.is_cash_whole or unsettled(venue, account):
+        return None
+    if any(each.state != "open" for each in live):
+        return None
+    text = f"cash {format_micros(more)} USD more here than there, with orders in the book"
+    return AccountDifference(text, (CashCorrected(venue, state.ts, state.cash, REASON),))
 
 
 def _cash(venue: VenueName, account: TradingAccount, state: AccountState) -> Iterator[AccountDifference]:

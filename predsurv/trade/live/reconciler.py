@@ -12,7 +12,7 @@ from predsurv.core.events import MarketResolved
 from predsurv.core.ids import InstrumentKey
 from predsurv.engine.account.account import TradingAccount
 from predsurv.ports import Clock
-from predsurv.trade.live.differences import AccountDifference, differences, foreign
+from predsurv.trade.live.differences import AccountDifference, cash_beside_orders, differences, foreign
 from predsurv.venues.account_reports import OrderReport, TradeReport
 from predsurv.venues.execution.gateway import AccountState
 from predsurv.venues.execution.live_broker import LiveBroker
@@ -23,6 +23,8 @@ CONFIRM_AFTER: Final = 1_000_000_000
 """A difference counts when a second reading, this much (ns) later, has it too."""
 READINGS_MAX: Final = 5
 """Most readings of one comparison: while trades come in, every one differs in something else."""
+LASTING: Final = 45_000_000_000
+"""Cash that differs while orders rest is made right when it still differs by the same this long (ns) later."""
 RESOLVE_EVERY: Final = 250_000_000
 RESOLVE_TRIES: Final = 120
 """Most times that orders of an earlier run are asked for before a run begins, ``RESOLVE_EVERY`` (ns) between."""
@@ -37,6 +39,8 @@ class Reconciler:
         self._broker, self._account, self._clock = broker, account, clock
         self._venue = broker.account.gateway.venue
         self.compared = 0
+        self._lasting: tuple[str, int] = ("", 0)
+        """How cash differed while orders rested, and since when (ns, monotonic)."""
 
     async def resolve(self) -> None:
         """Ask what became of every order whose state is not known; raises TransientError when the venue is silent."""
@@ -59,11 +63,10 @@ class Reconciler:
             found = differences(self._venue, self._account, state)
             same = tuple(each for each in found if each.text in {other.text for other in before})
             for difference in same:
-                _LOG.warning("%s: corrected: %s", self._venue, difference.text)
-                for correction in difference.corrections:
-                    self._broker.tell(correction)
+                self._correct(difference)
             await self._broker.settled()
             if not found or len(same) == len(found):
+                await self._look_at_cash(state)
                 break
             before = found
             if reading + 1 < READINGS_MAX:
@@ -71,6 +74,22 @@ class Reconciler:
         else:
             raise TransientError(f"{self._venue}: the account changes faster than it can be compared; trying again")
         self.compared = self._clock.now()
+
+    def _correct(self, difference: AccountDifference) -> None:
+        _LOG.warning("%s: corrected: %s", self._venue, difference.text)
+        for correction in difference.corrections:
+            self._broker.tell(correction)
+
+    async def _look_at_cash(self, state: AccountState) -> None:
+        """Correct cash that differs by the same for a while, where orders always rest and it is never compared else."""
+        found, now = cash_beside_orders(self._venue, self._account, state), self._clock.monotonic()
+        text, since = self._lasting
+        if found is None or found.text != text:
+            self._lasting = ("" if found is None else found.text, now)
+        elif now - since >= LASTING:
+            self._correct(found)
+            await self._broker.settled()
+            self._lasting = ("", 0)
 
     async def _read(self) -> AccountState:
         following = self._broker.following

@@ -60,6 +60,7 @@ class AccountState(Struct, frozen=True):
 
     ``orders``: the open ones; ``trades``: those since the time that was asked for. ``positions``: of the instruments
     that were asked for, and of all others where the venue lists them. ``is_cash_free``: what rests is taken out of it.
+    ``is_cash_whole``: what rests is certainly left in it.
     ``settlements``: of markets that were paid out since that time, where the venue lists them.
     """
 
@@ -69,6 +70,7 @@ class AccountState(Struct, frozen=True):
     trades: tuple[TradeReport, ...]
     positions: tuple[PositionReport, ...]
     is_cash_free: bool = False
+    is_cash_whole: bool = False
     settlements: tuple[MarketResolved, ...] = ()
 
 

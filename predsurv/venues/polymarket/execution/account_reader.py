@@ -44,7 +44,7 @@ class ClobAccountReader:
         trades = await self.trades(since)
         cash = await self.balance()
         positions = [await self._position(key) for key in sorted(keys)]
-        return AccountState(ts, cash.balance, orders, trades, tuple(positions))
+        return AccountState(ts, cash.balance, orders, trades, tuple(positions), is_cash_whole=True)
 
     async def trades(self, since: int, *, market: MarketId | None = None) -> tuple[TradeReport, ...]:
         """Read the trades since a time (ns UTC), of one ``market`` or of all."""

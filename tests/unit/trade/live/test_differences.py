@@ -4,11 +4,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from predsurv.core.ids import StrategyName
+from predsurv.core.events import OrderAccepted
+from predsurv.core.ids import ClientOrderId, OrderId, StrategyName
 from predsurv.core.num import MICROS, Money
 from predsurv.core.reconciliation import CashCorrected, Correction, PositionCorrected
 from predsurv.engine.account.account import TradingAccount
-from predsurv.trade.live.differences import differences, foreign
+from predsurv.trade.live.differences import cash_beside_orders, differences, foreign
 from predsurv.venues.account_reports import NOBODY, PositionReport
 from predsurv.venues.execution.gateway import AccountState
 from tests.kit.trading_samples import ME, NO, START, YES, V, fill, place, resolved, shares
@@ -89,3 +90,19 @@ def test_shares_that_nobody_here_bought_are_left_alone_unless_we_ordered_there()
 
 def test_orders_at_the_venue_that_are_not_ours_are_named() -> None:
     assert foreign(told(0), ()) == ()
+
+
+def test_cash_beside_resting_orders_differs_where_they_leave_it_as_it_is() -> None:
+    resting = account()
+    resting.place(place("rests"), START)
+    whole = replace(told(900), is_cash_whole=True)
+    assert cash_beside_orders(V, resting, whole) is None  # it may be on its way
+    resting.apply(OrderAccepted(YES, START, ClientOrderId("rests"), OrderId("v1")))
+    found = cash_beside_orders(V, resting, whole)
+    assert found is not None
+    assert found.corrections == (CashCorrected(V, START, Money(900 * MICROS), "the venue says so"),)
+    assert cash_beside_orders(V, resting, told(900)) is None  # there, what rests may be taken out of it
+    assert cash_beside_orders(V, resting, replace(told(1_000), is_cash_whole=True)) is None
+    assert cash_beside_orders(V, account(), whole) is None  # that is compared as it is
+    bought(resting, 10, unconfirmed=True)
+    assert cash_beside_orders(V, resting, whole) is None

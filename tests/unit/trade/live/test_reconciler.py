@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.core.errors import TransientError
+from predsurv.core.events import OrderAccepted
 from predsurv.core.ids import OrderId
 from predsurv.core.num import MICROS, Money
 from predsurv.core.orders import Order, PlaceOrder
@@ -97,3 +98,25 @@ async def test_what_is_read_of_our_orders_is_taken_in(tmp_path: Path, monkeypatc
         await made.compare()
         assert "Fill" in under_test.kinds()
         assert made.compared
+
+
+async def test_cash_that_stays_wrong_beside_resting_orders_is_made_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciler, "LASTING", 0)
+    fake, ours = FakeClob(), account()
+    async with compared(tmp_path, fake, monkeypatch, ours) as (made, under_test):
+        order = placed(fake).command
+        assert isinstance(order, PlaceOrder)
+        ours.place(order, 1)
+        await under_test.place(placed(fake))
+        await until(fake.open)
+        ours.apply(OrderAccepted(order.key, 1, order.client_order_id, OrderId("0x1")))
+        fake.cash -= 3 * MICROS
+        await made.compare()
+        assert not under_test.count(CashCorrected)  # a balance may lag behind for a moment
+        fake.cash -= MICROS
+        await made.compare()
+        assert not under_test.count(CashCorrected)  # that is another difference
+        await made.compare()
+        assert under_test.count(CashCorrected) == 1
