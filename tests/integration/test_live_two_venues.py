@@ -18,6 +18,7 @@ from predsurv.trade.live.live_account import LiveAccount
 from predsurv.trade.replay_run import replay_run
 from predsurv.trade.runs.folder import find_run
 from tests.kit import feed_orders
+from tests.kit.live_trader import scan
 from tests.kit.patient_clocks import tolerate_wrong_clocks
 from tests.kit.served_fakes import BackgroundLoop, background_loop
 from tests.kit.watched_venues import VenueTruth, WatchedVenue, ordered_unread, watched
@@ -79,6 +80,9 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BothVenue
             for name, value in each.environ.items():
                 monkeypatch.setenv(name, value)
         monkeypatch.setenv("PREDSURV_LIVE_CONFIRM", "polymarket,kalshi")
+        config = load(None, environ=os.environ, root=tmp_path).config
+        for name in VENUES:
+            loop.call(scan(config, name))  # no market that is paid out while a test looks at the account
         yield BothVenues(loop, venues, tmp_path)
         for each in venues.values():
             loop.call(each.aclose())

@@ -76,6 +76,7 @@ async def test_a_subscription_with_a_symbol_begins_with_the_last_minute_and_goes
     await simulator.advance(S // 2)
     assert len(await heard(link)) <= 1
     await ask(link, "unsubscribe", wanted)
+    await heard(link)  # it was executed
     await simulator.advance(3 * S)
     assert await heard(link) == []
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from predsurv.core.errors import PredsurvError
 from predsurv.core.ids import ClientOrderId
 from predsurv.ports import Clock
+from predsurv.venues.account_reports import TradeReport
 from predsurv.venues.execution.gateway import ExecutionGateway
 from predsurv.venues.execution.order_following import ABSENT_AFTER, OrderFollowing
 from predsurv.venues.execution.tracked_orders import TrackedOrder
@@ -44,6 +45,16 @@ class OrderQuestions:
         """Ask for an order now, whoever asks for it already: that answer may be older."""
         async with self._places_to_ask:
             await self._find(tracked)
+
+    async def ask_denied(self, trades: Iterable[TradeReport]) -> None:
+        """Ask for orders that were told not to exist in the markets of trades of which nobody knows the order.
+
+        One that arrived after it was given up and traded at once is in no list of open orders, and by the venue's id of
+        it, which is all that a trade says, nobody here knows it.
+        """
+        orders = self._following.orders
+        markets = {(each.key.venue, each.key.market_id) for each in trades if orders.of(each) is None}
+        await asyncio.gather(*(self.ask_anew(each) for each in orders.denied(markets)))
 
     async def run(self, on_round: Callable[[], None]) -> None:
         """Ask again and again, for as long as it is not cancelled; a slow answer about one keeps no other waiting."""

@@ -34,7 +34,10 @@ class OrderToSend(NamedTuple):
 
 
 class OrderRequests:
-    """The requests of one account. ``on_halt`` hears why nothing that is sent will be accepted any more."""
+    """The requests of one account, and the ``questions`` of what became of orders.
+
+    ``on_halt`` hears why nothing that is sent will be accepted any more.
+    """
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class OrderRequests:
         self._gateway, self._following, self._holds = gateway, following, holds
         self._clock, self._on_halt = clock, on_halt
         self._tasks: set[asyncio.Task[None]] = set()
-        self._questions = OrderQuestions(gateway, following, clock)
+        self.questions = OrderQuestions(gateway, following, clock)
 
     def place(self, orders: Sequence[OrderToSend]) -> None:
         """Send orders, together where the venue takes that, without waiting for the answers."""
@@ -70,15 +73,15 @@ class OrderRequests:
 
     async def ask(self) -> None:
         """Ask for all orders whose state has to be known, once; wait for those asked for already."""
-        await self._questions.ask()
+        await self.questions.ask()
 
     async def run(self) -> None:
         """Ask again and again, for as long as it is not cancelled."""
-        await self._questions.run(self._holds.refresh)
+        await self.questions.run(self._holds.refresh)
 
     async def aclose(self) -> None:
         """Stop waiting for answers; safe to call twice."""
-        await self._questions.aclose()
+        await self.questions.aclose()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -149,7 +152,7 @@ class OrderRequests:
                 accepted.append(tracked)
             elif not tracked.is_over:
                 tell(CancelRejected(order.key, self._clock.now(), order.client_order_id, verdict.reason))
-        await asyncio.gather(*(self._questions.ask_anew(each) for each in accepted))
+        await asyncio.gather(*(self.questions.ask_anew(each) for each in accepted))
 
     def _react(self, verdict: Verdict) -> None:
         if verdict.reaction == "halt":

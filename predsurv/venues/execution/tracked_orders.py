@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from predsurv.core.ids import ClientOrderId, InstrumentKey, OrderId, TradeId
+from predsurv.core.ids import ClientOrderId, InstrumentKey, MarketId, OrderId, TradeId, VenueName
 from predsurv.core.num import Size
 from predsurv.core.orders import RESTING, Order
 from predsurv.venues.account_reports import OrderReport, Settlement, TradePart, TradeReport
@@ -98,6 +98,16 @@ class TrackedOrders:
     def live(self) -> list[TrackedOrder]:
         """Return the orders that are not over, oldest first."""
         return [each for each in self._by_client_id.values() if not each.is_over]
+
+    def denied(self, markets: Collection[tuple[VenueName, MarketId]]) -> list[TrackedOrder]:
+        """Return the orders in ``markets`` that were told not to exist, and of which no id of the venue is known."""
+        return [
+            each
+            for each in self._by_client_id.values()
+            if each.is_denied
+            and each.order.order_id is None
+            and (each.order.key.venue, each.order.key.market_id) in markets
+        ]
 
     def keys(self) -> set[InstrumentKey]:
         """Return the instruments of all orders."""

@@ -1,6 +1,6 @@
 """Comparisons of one account: how long a venue is asked for lost orders, and what differs too fast to be corrected."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from predsurv.net.clock import SystemClock
 from predsurv.simulate.server import ServerRequest, ServerResponse
 from predsurv.trade.live import reconciler
 from predsurv.trade.live.reconciler import Reconciler
+from predsurv.venues.account_reports import TradeReport
 from tests.kit.fake_clob import FakeClob
 from tests.kit.live_orders import BrokerUnderTest, live_broker, placed, traded_at
 from tests.kit.patience import until
@@ -120,3 +121,21 @@ async def test_cash_that_stays_wrong_beside_resting_orders_is_made_right(
         assert not under_test.count(CashCorrected)  # that is another difference
         await made.compare()
         assert under_test.count(CashCorrected) == 1
+
+
+async def test_orders_that_were_given_up_are_asked_for_with_the_trades_that_were_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake, asked = FakeClob(), list[tuple[TradeReport, ...]]()
+
+    async def ask_denied(trades: Iterable[TradeReport]) -> None:
+        asked.append(tuple(trades))
+
+    async with compared(tmp_path, fake, monkeypatch, account()) as (made, under_test):
+        monkeypatch.setattr(under_test.broker.requests.questions, "ask_denied", ask_denied)
+        fake.silent = True
+        await under_test.place(placed(fake))
+        await until(fake.open)
+        fake.fill_first(4 * MICROS)
+        await made.compare()
+    assert len(asked[0]) == 1
