@@ -25,6 +25,10 @@ from predsurv.store.universe import universe_files, universe_venues
 LOOK_INTERVAL: Final = 60_000_000_000
 """How often (ns) a folder of the bucket is looked at; at once again while anything is missing."""
 
+DAYS_AT_ONCE: Final = 2
+"""Days that are looked at without pauses at the start: short recordings, each a new start, get further than a folder;
+one that began before midnight has two."""
+
 ASKED_MAX: Final = 256
 """Objects that one look asks for one by one, where the listing does not show that they are as uploaded."""
 
@@ -33,7 +37,7 @@ class WatchReport(Struct, frozen=True):
     """What one look found: objects ``checked``, newly ``missing`` ones (or different ones), how many were ``restored``.
 
     ``lost``: how many objects are known to be missing or different and could not be restored. ``example``: a newly
-    missing one, None without.
+    missing one, None without. ``more``: whether to look again at once.
     """
 
     checked: int = 0
@@ -41,6 +45,7 @@ class WatchReport(Struct, frozen=True):
     restored: int = 0
     lost: int = 0
     example: str | None = None
+    more: bool = False
 
 
 class _Group(Struct, frozen=True):
@@ -70,6 +75,7 @@ class BucketWatch:
         self._groups: deque[_Group] = deque()
         self._lost: set[str] = set()
         self._universes_there: set[str] = set()  # those that the bucket has had
+        self._days_begun = 0
 
     def uploaded_universe(self, name: str) -> None:
         """Say that a universe file is in the bucket: should it be gone from now on, it was lost."""
@@ -95,7 +101,12 @@ class BucketWatch:
         looked = {record.path for record in group.records} - {record.path for record in rest}
         self._lost -= looked
         self._lost |= {record.path for record in wrong} - restored
-        return WatchReport(len(looked), len(new), len(restored), len(self._lost), new[0] if new else None)
+        example = new[0] if new else None
+        return WatchReport(len(looked), len(new), len(restored), len(self._lost), example, more=self._more(new))
+
+    def _more(self, missing: Sequence[str]) -> bool:
+        begun = self._days_begun
+        return bool(missing or begun < DAYS_AT_ONCE or (begun == DAYS_AT_ONCE and self._groups))
 
     async def _next_group(self) -> _Group | None:
         """Return the next group, None at the end of a round."""
@@ -105,7 +116,9 @@ class BucketWatch:
                 self._dates.extend(sorted((log.date for log in logs), reverse=True))
                 self._dates.append("")
             date = self._dates.popleft()
+            self._days_begun += 1
             if not date:
+                self._days_begun = DAYS_AT_ONCE + 1
                 return None
             self._groups.extend(await asyncio.to_thread(self._groups_of, date))
         return self._groups.popleft()

@@ -99,7 +99,7 @@ class Uploader:
         while True:
             try:
                 await self._upload_queued()
-                await self._look_again()
+                more = await self._look_again()
             except (TransientError, OSError) as error:
                 self._set_failed(str(error))
                 await self._clock.sleep(pause)
@@ -109,7 +109,8 @@ class Uploader:
                 return
             else:
                 pause = RETRY_INTERVAL
-                await self._clock.sleep(POLL_INTERVAL)
+                if not more:
+                    await self._clock.sleep(POLL_INTERVAL)
 
     async def finish(self, seconds: float) -> None:
         """Try once more, for ``seconds`` at most; what is left then is uploaded by the next start."""
@@ -164,13 +165,16 @@ class Uploader:
                     self._queue.setdefault(each.segment, each)
             self._set_waiting()
 
-    async def _look_again(self) -> None:
-        """Look at some of what was uploaded, when that is due, and at the claim; raises SafetyError, TransientError."""
+    async def _look_again(self) -> bool:
+        """Look at some of what was uploaded, when that is due, and at the claim; return whether to look again at once.
+
+        Raises SafetyError, TransientError.
+        """
         if self._clock.monotonic() < self._look_due:
-            return
+            return False
         await self._claim.renew()
         found = await self._watch.look()
-        self._look_due = self._clock.monotonic() + (0 if found.missing else LOOK_INTERVAL)
+        self._look_due = self._clock.monotonic() + (0 if found.more else LOOK_INTERVAL)
         before = self.status
         self.status = msgspec.structs.replace(
             before,
@@ -188,6 +192,7 @@ class Uploader:
                 "%s does not have %d objects as they were uploaded, such as %s; %s",
                 *(self._bucket.url, found.missing, found.example, outlook),
             )
+        return found.more
 
     async def _upload(self, batch: UploadBatch) -> None:
         """Upload a segment: its files, the journal line of each, then the manifest object that completes it."""

@@ -114,6 +114,19 @@ async def test_an_emptied_bucket_is_filled_again_at_once(
     assert await watched.round() == (26, 13, 13, 0)
 
 
+async def test_a_start_looks_at_the_latest_days_at_once_though_nothing_is_missing_in_their_first_folders(
+    store: ScriptedStore, watched: Watched
+) -> None:
+    kept = objects(store)
+    store.lose(store.names("manifest")[-1])
+    store.lose(store.names("metadata")[-1])
+    for _ in range(4):  # no time passes
+        await watched.work._look_again()
+    assert objects(store) == kept
+    assert not await watched.work._look_again()
+    assert await watched.round() == (26, 2, 2, 0)
+
+
 async def test_a_lost_object_comes_back_from_the_local_file(store: ScriptedStore, watched: Watched) -> None:
     name = store.names("coverage")[2]
     before = store.lose(name)
@@ -238,7 +251,7 @@ async def test_looks_are_made_while_it_runs(
     async def counted() -> bucket_watch.WatchReport:
         nonlocal seen
         seen += 1
-        if seen == 3:
+        if seen == 6:  # the first four looks, at a whole day, are made at once
             raise ZeroDivisionError
         return await look()
 
