@@ -3,7 +3,8 @@
 The figures are rates and sizes of our own, not a comparison. Not a capture:
 2,000 instruments with cubic activity, 1 to 4 changes a frame (2.4 on average) that share both
 times, prices near a still mid, sizes of 1 in 4 changes zero and half the others round lots; one
-trade in 50 frames and one book top in 20.
+trade in 50 frames and one book top in 20. The log is given the changes of a frame as one object, as the readers of
+feeds make them.
 """
 
 import shutil
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from random import Random
 
@@ -24,6 +26,7 @@ from benchmarks.figures import Comparison, Figure
 from benchmarks.rounds import pin
 from predsurv.core.events import BookDelta, Trade
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, VenueName
+from predsurv.core.level_changes import LevelChanges, PackedRecord
 from predsurv.core.num import Price, Size
 from predsurv.core.records import BookTop, Record, pack_levels
 from predsurv.net.clock import SystemClock
@@ -111,7 +114,8 @@ def _one_round(seconds: int) -> SealRates:
         records, logging, encoding = 0, 0.0, 0.0
         for number, batch in enumerate(load(seconds)):
             records += len(batch)
-            sealed.append(batch)
+            packed = _packed(batch)
+            logging += cpu(partial(sealed.append, packed))
             logging += cpu(sealed.flush)
             encoding += cpu(partial(encoder.encode, batch))
             left.append(batch)
@@ -199,6 +203,16 @@ def load(seconds: int, seed: int = 1) -> Iterator[list[Record]]:
             number = int(rng.random() ** 3 * len(keys))
             batch += _frame(rng, keys[number], mids[number], ts)
         yield batch
+
+
+def _packed(batch: Sequence[Record]) -> list[PackedRecord]:
+    """Return ``batch`` with the changes of each frame as one object."""
+    packed: list[PackedRecord] = []
+    for _, frame in groupby(batch, key=lambda record: isinstance(record, BookDelta) and record.ts_recv):
+        records = list(frame)
+        changes = [each for each in records if isinstance(each, BookDelta)]
+        packed += [LevelChanges(changes)] if changes else records
+    return packed
 
 
 def _key(rng: Random) -> InstrumentKey:

@@ -4,7 +4,7 @@
 installation: rows of native integers, so that nothing between a frame and the log makes an object of a change.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 from predsurv.core.events import BookDelta, MarketEvent
@@ -67,12 +67,16 @@ PackedRecord = Record | LevelChanges | PackedBook
 _PACKED: Final = frozenset({LevelChanges, PackedBook})
 
 
-def count_of(items: Sequence[PackedEvent | PackedRecord]) -> int:
+def python_count_of(items: Sequence[PackedEvent | PackedRecord], /) -> int:
     """Return how many events or records ``items`` are, each change counted."""
     runs = list(map(type, items)).count(LevelChanges)
     if not runs:
         return len(items)
     return len(items) - runs + sum(len(item) for item in items if type(item) is LevelChanges)
+
+
+CountOf = Callable[[Sequence[PackedEvent | PackedRecord]], int]
+count_of: CountOf = python_count_of if speedups is None else speedups.count_of
 
 
 def each_event(events: Sequence[PackedEvent]) -> Sequence[MarketEvent]:

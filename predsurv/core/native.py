@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 Extension = TypeVar("Extension")
 
-EDITION: Final = 18
+EDITION: Final = 19
 """Incremented with every change of what C takes, returns or reads from Python objects; ``csrc/edition.h`` has it too.
 
 The module compares both when it is imported, before anything else, and cannot be imported when they differ.

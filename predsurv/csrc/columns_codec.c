@@ -346,7 +346,23 @@ static PyObject *columns_of(PyObject *module, PyObject *args)
     return made;
 }
 
+static PyObject *count_of(PyObject *module, PyObject *given)
+{
+    const Module *self = PyModule_GetState(module);
+    PyObject *items = PySequence_Fast(given, "count_of(items: Sequence)");
+    if (items == NULL)
+        return NULL;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(items);
+    PyObject **each = PySequence_Fast_ITEMS(items), **end = each + count;
+    for (; each < end; each++)
+        if (Py_IS_TYPE(*each, self->level_changes))
+            count += ((LevelChanges *)*each)->count - 1;
+    Py_DECREF(items);
+    return PyLong_FromSsize_t(count);
+}
+
 PyMethodDef columns_functions[] = {
+    {"count_of", count_of, METH_O, "Return how many events or records there are; see core/level_changes.py."},
     {"level_arrays", level_arrays, METH_VARARGS, "Return the levels of many sides as a column each; see seal/tables.py."},
     {"arrival_numbers", arrival_numbers, METH_VARARGS, "Return the arrival number of each record; see seal/runs.py."},
     {"all_but", all_but, METH_VARARGS, "Return the positions that are not named; see seal/runs.py."},

@@ -3,6 +3,6 @@
 #ifndef PREDSURV_EDITION_H
 #define PREDSURV_EDITION_H
 
-#define EDITION 18
+#define EDITION 19
 
 #endif

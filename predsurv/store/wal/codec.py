@@ -105,7 +105,7 @@ class BatchEncoder:
         listed = records if isinstance(records, list) else list(records)
         count, times, deltas, books, tops, others_of = columns_codec.columns_of(listed, self._table)
         others = [(position, _bounded(record)) for position, record in others_of]
-        keys = list(islice(self._table, first_key, None))
+        keys = [*islice(reversed(self._table), len(self._table) - first_key)][::-1]  # new ones are few
         # The encoding of a ``LogBatch``, without constructing one.
         return EncodedBatch(count, _ENCODER.encode((first_key, keys, times, deltas, books, tops, others)))
 

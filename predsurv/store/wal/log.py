@@ -72,12 +72,12 @@ LogFact = LogPaused | LogResumed | SegmentReplaced
 
 
 class LogBuffer:
-    """Records that wait for a commit, whether the log is paused, and the facts to report."""
+    """Records that wait for a commit, how many are ``waiting``, whether the log is paused, and the facts to report."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._buffer: list[PackedRecord] = []
-        self._waiting = 0  # records in it
+        self.waiting = 0  # records in it, each change counted
         self._refused = 0
         self._retry_at = 0
         self._facts: list[LogFact] = []
@@ -88,7 +88,7 @@ class LogBuffer:
 
         A single call may exceed it: a disk that stalled for a while leaves a backlog that fits again now.
         """
-        if self._waiting > BUFFER_RECORDS_MAX:
+        if self.waiting > BUFFER_RECORDS_MAX:
             why = self.paused.reason if self.paused else "nobody flushed"
             raise IntegrityError(f"the log holds {BUFFER_RECORDS_MAX} unwritten records ({why}): free disk space")
         if self.paused is not None:
@@ -96,20 +96,33 @@ class LogBuffer:
             self._refused += count_of(records) - len(kept)
             records = kept
         self._buffer.extend(records)
-        self._waiting += count_of(records)
+        self.waiting += count_of(records)
 
-    def pending(self) -> list[PackedRecord]:
-        """Return a copy of the waiting records, oldest first."""
-        return list(self._buffer)
+    def pending(self) -> list[list[PackedRecord]]:
+        """Return the waiting records, oldest first, in lists of at most BATCH_RECORDS_MAX, each change counted.
+
+        A single object of more is a list of its own.
+        """
+        if self.waiting <= BATCH_RECORDS_MAX:
+            return [list(self._buffer)] if self._buffer else []
+        chunks, held = [list[PackedRecord]()], 0
+        for record in self._buffer:
+            count = len(record) if isinstance(record, LevelChanges) else 1
+            if held and held + count > BATCH_RECORDS_MAX:
+                chunks.append([])
+                held = 0
+            chunks[-1].append(record)
+            held += count
+        return chunks
 
     def may_write(self) -> bool:
         """Return whether to try a write now: always, except within RETRY_INTERVAL of the last refusal."""
         return self.paused is None or self._clock.monotonic() >= self._retry_at
 
-    def drop_written(self, count: int) -> None:
-        """Remove the ``count`` oldest of what ``pending`` returned, which are committed now, and end a pause."""
-        self._waiting -= count_of(self._buffer[:count])
-        del self._buffer[:count]
+    def drop_written(self) -> None:
+        """Remove what ``pending`` returned, which is committed now, and end a pause; nothing was added meanwhile."""
+        self.waiting = 0
+        self._buffer.clear()
         if self.paused is not None:
             self._facts.append(LogResumed(self._clock.now(), self._refused))
             self.paused, self._refused = None, 0
@@ -124,7 +137,7 @@ class LogBuffer:
     def put_back(self, records: Sequence[PackedRecord]) -> None:
         """Insert ``records`` before everything that waits."""
         self._buffer[:0] = records
-        self._waiting += count_of(records)
+        self.waiting += count_of(records)
 
     def add_fact(self, fact: LogFact) -> None:
         """Keep ``fact`` for the next ``take_facts``."""
@@ -186,16 +199,15 @@ class OpenSegment:
             metadata[_PROBE] = b""  # only a write shows whether the disk accepts data again
         if not (pending or metadata):
             return
-        chunks = _chunks(pending)
         try:
-            self.writer.commit([self._encoder.encode(chunk) for chunk in chunks], metadata)
+            self.writer.commit([self._encoder.encode(chunk) for chunk in pending], metadata)
         except sqlite3.Error as error:
             self._encoder.restart()
             buffer.pause(str(error))
         else:
             self._metadata.clear()
-            self._unsynced.extend(chunks)
-            buffer.drop_written(len(pending))
+            self._unsynced.extend(pending)
+            buffer.drop_written()
 
     def sync_point(self) -> SyncPoint:
         """Return what a sync that starts now will cover."""
@@ -360,22 +372,7 @@ class WriteAheadLog:
         with self._turn, self._lock:
             self._current.commit(self._buffer)
             path = self._current.close()
-            left = len(self._buffer.pending())
+            left = self._buffer.waiting
             if left or self._buffer.withholds_facts:
                 raise TransientError(f"{left} records could not be written to {self._current.path}: free disk space")
             return path
-
-
-def _chunks(records: list[PackedRecord]) -> list[list[PackedRecord]]:
-    """Return ``records`` in lists of at most BATCH_RECORDS_MAX, each change counted."""
-    if count_of(records) == len(records):
-        return [records[start : start + BATCH_RECORDS_MAX] for start in range(0, len(records), BATCH_RECORDS_MAX)]
-    chunks, held = [list[PackedRecord]()], 0
-    for record in records:
-        count = len(record) if isinstance(record, LevelChanges) else 1
-        if held and held + count > BATCH_RECORDS_MAX:
-            chunks.append([])
-            held = 0
-        chunks[-1].append(record)
-        held += count
-    return chunks

@@ -10,7 +10,15 @@ from msgspec.structs import replace
 
 from predsurv.core.events import BookDelta
 from predsurv.core.ids import InstrumentKey
-from predsurv.core.level_changes import LevelChanges, PackedEvent, PythonLevelChanges, count_of, each_event, each_record
+from predsurv.core.level_changes import (
+    LevelChanges,
+    PackedEvent,
+    PythonLevelChanges,
+    count_of,
+    each_event,
+    each_record,
+    python_count_of,
+)
 from predsurv.core.native import speedups
 from predsurv.core.num import Price, Size
 from tests.kit.recorder_samples import KEYS, START, A, B, delta, trade
@@ -103,7 +111,8 @@ def test_the_compiled_ones_refuse_what_is_no_delta() -> None:
 def test_items_are_counted_and_taken_apart_change_by_change() -> None:
     deltas = [delta(A, START, 40, 1), delta(B, START, 41, 0, "ask")]
     run, sale = LevelChanges(deltas), trade(A, START)
-    assert (count_of([]), count_of([sale, sale]), count_of([run, sale, run])) == (0, 2, 5)
+    for count in (count_of, python_count_of):
+        assert [count(items) for items in ([], (sale, sale), [run, sale, run])] == [0, 2, 5]
     assert each_event([sale, run, sale]) == each_record([sale, run, sale]) == [sale, *deltas, sale]
     plain: list[PackedEvent] = [sale, *deltas]
     assert each_event(plain) is plain

@@ -194,8 +194,8 @@ def test_closing_on_a_full_disk_says_what_is_missing(log: WriteAheadLog, disk: D
     log.append(records(0, 2))
     log.flush()
     disk.full = True
-    log.append(records(2, 1))
-    with pytest.raises(TransientError, match="1 records could not be written"):
+    log.append([*records(2, 1), put_together(records, 3, 3)])
+    with pytest.raises(TransientError, match="4 records could not be written"):
         log.close()
     assert sizes(log.path) == [0, 1]
 
