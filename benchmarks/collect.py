@@ -243,7 +243,7 @@ def _work(number: int, ready: Any, go: Any, done: Any) -> None:
 
 def socket_to_disk() -> list[Comparison]:
     """Measure a whole collector behind a socket that always has more to say."""
-    found = asyncio.run(blast(generate(4 * FRAMES, markets=200)))
+    found = asyncio.run(blast(generate(4 * FRAMES, markets=200, hashed=True)))
     return [
         Comparison(
             title=f"Socket → disk, a whole collector ({found.frames:,} frames)",

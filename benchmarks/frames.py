@@ -3,11 +3,14 @@
 Every contender reads exactly the same bytes. Not a capture: field values and
 mix follow the venue's documentation (95 % price_change with two complementary entries, 3 %
 last_trade_price, 2 % book with 40 levels a side; activity by Zipf's law; 30 % of markets on the
-0.001 tick), after one opening book per token.
+0.001 tick), after one opening book per token. Hashes are made up, unless they are asked for: then each is what the
+venue's recipe gives (SHA-1 over the JSON of the book's summary).
 """
 
+import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from random import Random
 
 LEVELS = 40
@@ -25,9 +28,29 @@ class Token:
     unit: int
     bids: dict[int, str] = field(default_factory=dict)
     asks: dict[int, str] = field(default_factory=dict)
+    last_trade: str = "0.500"
+
+    @property
+    def tick_size(self) -> str:
+        return "0.01" if self.unit == 100 else "0.001"
+
+    def hash(self, now: int) -> str:
+        """Return the hash of the book as it is at ``now`` (ms)."""
+        bids, asks = (",".join(self._summary(side)) for side in (self.bids, self.asks))
+        text = (
+            f'{{"market":"{self.market}","asset_id":"{self.asset}","timestamp":"{now}","hash":"","bids":[{bids}],'
+            f'"asks":[{asks}],"min_order_size":"5","tick_size":"{self.tick_size}","neg_risk":false,'
+            f'"last_trade_price":"{self.last_trade}"}}'
+        )
+        return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    def _summary(self, side: dict[int, str]) -> list[str]:
+        unit = self.unit
+        levels = sorted(side.items(), reverse=side is self.asks)
+        return [f'{{"price":"{_price(tick, unit)}","size":"{size}"}}' for tick, size in levels]
 
     def price(self, tick: int) -> str:
-        return f"{tick / self.unit:.3f}".rstrip("0").rstrip(".")
+        return _price(tick, self.unit)
 
 
 @dataclass(frozen=True)
@@ -43,25 +66,30 @@ class Load:
     ticks: dict[str, str]
 
 
-def generate(count: int, markets: int = 1000, seed: int = 11) -> Load:
-    """Return ``2 * markets`` opening books followed by ``count`` mixed frames."""
+def generate(count: int, markets: int = 1000, seed: int = 11, *, hashed: bool = False) -> Load:
+    """Return ``2 * markets`` opening books followed by ``count`` mixed frames; ``hashed``: with the venue's hashes."""
     rng = Random(seed)
     pairs = [_pair(rng) for _ in range(markets)]
-    frames = [_book(token, START_MS, opening=True) for pair in pairs for token in pair]
+    frames = [_book(token, START_MS, opening=True, hashed=hashed) for pair in pairs for token in pair]
     weights = [1 / (rank + 1) ** ZIPF_EXPONENT for rank in range(markets)]
     for step, pair in enumerate(rng.choices(pairs, weights, k=count)):
         now, draw = START_MS + step, rng.random()
         if draw < 0.95:
-            frames.append(_price_change(rng, pair, now))
+            frames.append(_price_change(rng, pair, now, hashed=hashed))
         elif draw < 0.98:
             frames.append(_trade(rng, pair[0], now))
         else:
-            frames.append(_book(pair[rng.randrange(2)], now, opening=False))
+            frames.append(_book(pair[rng.randrange(2)], now, opening=False, hashed=hashed))
     tokens = [token for pair in pairs for token in pair]
-    ticks = {token.asset: "0.01" if token.unit == 100 else "0.001" for token in tokens}
+    ticks = {token.asset: token.tick_size for token in tokens}
     opening = [START_MS * 1_000_000 + number for number in range(2 * markets)]
     arrivals = [(START_MS + step) * 1_000_000 + rng.randrange(900_000) for step in range(count)]
     return Load(frames, opening + arrivals, [(token.market, token.asset) for token in tokens], ticks)
+
+
+@cache
+def _price(tick: int, unit: int) -> str:
+    return f"{tick / unit:.3f}".rstrip("0").rstrip(".")
 
 
 def _pair(rng: Random) -> tuple[Token, Token]:
@@ -95,7 +123,7 @@ def _other(side: str) -> str:
     return "SELL" if side == "BUY" else "BUY"
 
 
-def _price_change(rng: Random, pair: tuple[Token, Token], now: int) -> bytes:
+def _price_change(rng: Random, pair: tuple[Token, Token], now: int, *, hashed: bool) -> bytes:
     yes, no = pair
     side = rng.choice(("BUY", "SELL"))
     ladder = yes.bids if side == "BUY" else yes.asks
@@ -109,6 +137,8 @@ def _price_change(rng: Random, pair: tuple[Token, Token], now: int) -> bytes:
         _entry(rng, token, near, ladder_side)
         for token, near, ladder_side in ((yes, tick, side), (no, yes.unit - tick, _other(side)))
     ]
+    if hashed:
+        changes = [{**entry, "hash": token.hash(now)} for entry, token in zip(changes, pair, strict=True)]
     return _dump(
         {
             "market": yes.market,
@@ -133,11 +163,12 @@ def _entry(rng: Random, token: Token, tick: int, side: str) -> dict[str, str]:
 
 
 def _trade(rng: Random, token: Token, now: int) -> bytes:
+    token.last_trade = token.price(min(token.asks))
     return _dump(
         {
             "market": token.market,
             "asset_id": token.asset,
-            "price": token.price(min(token.asks)),
+            "price": token.last_trade,
             "size": _size(rng),
             "fee_rate_bps": "0",
             "side": rng.choice(("BUY", "SELL")),
@@ -148,18 +179,18 @@ def _trade(rng: Random, token: Token, now: int) -> bytes:
     )
 
 
-def _book(token: Token, now: int, *, opening: bool) -> bytes:
+def _book(token: Token, now: int, *, opening: bool, hashed: bool) -> bytes:
     body: dict[str, object] = {
         "market": token.market,
         "asset_id": token.asset,
         "timestamp": str(now),
-        "hash": f"{now * 2654435761 % 2**160:040x}",
+        "hash": token.hash(now) if hashed else f"{now * 2654435761 % 2**160:040x}",
         "bids": [{"price": token.price(t), "size": token.bids[t]} for t in sorted(token.bids)],
         "asks": [{"price": token.price(t), "size": token.asks[t]} for t in sorted(token.asks, reverse=True)],
         "event_type": "book",
     }
     if opening:
-        body |= {"tick_size": "0.01" if token.unit == 100 else "0.001", "last_trade_price": "0.500"}
+        body |= {"tick_size": token.tick_size, "last_trade_price": token.last_trade}
     return _dump(body)
 
 
