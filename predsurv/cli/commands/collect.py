@@ -53,6 +53,7 @@ PANEL_INTERVAL: Final = 500_000_000
 """How often (ns) the live panel is drawn on a terminal."""
 REPORT_INTERVAL: Final = 30_000_000_000
 """How often (ns) a line is printed elsewhere."""
+_SEALING: Final = "starting: sealing what an earlier run left"
 _STOPPING: Final = "writing what was recorded"
 _LOG: Final = logging.getLogger("predsurv.collect")
 
@@ -155,7 +156,7 @@ async def _record_in_processes(
             async with open_venues(config, names, clock) as opened:
                 with terms.signals.stopping_with(cancel_this(), ""):
                     await _prepare(config, opened, run, parts)
-            return await _run(job, lambda: None, job.health, terms)
+            return await _run(job, lambda: None, job.health, terms, job.starting)
 
 
 async def _prepare(config: Config, opened: Sequence[Venue], run: Supervision, parts: Sequence[CollectorPart]) -> None:
@@ -166,7 +167,7 @@ async def _prepare(config: Config, opened: Sequence[Venue], run: Supervision, pa
         await expect_recordable(bucket, clock)  # rather than after minutes of scanning
     run.begin("starting: reading the venues' lists")
     await scan_missing(config, opened, clock)
-    run.begin("starting: sealing what an earlier run left")
+    run.begin(_SEALING)
     await seal_left_behind(config, parts, clock)
 
 
@@ -187,15 +188,17 @@ async def _run(
     rescue: Callable[[], None],
     look: Callable[[], RunHealth],
     terms: _Terms,
+    starting: Callable[[], str] = lambda: _SEALING,
 ) -> CollectReport:
+    """Record; ``starting`` says what goes on until there are figures."""
     clock, run = SystemClock(), terms.run
 
     def stop() -> None:
         run.stopping(_STOPPING)
         job.stop()
 
-    panel = live_panel() if sys.stderr.isatty() else nullcontext(_log)
-    run.begin("starting: sealing what an earlier run left")
+    panel = live_panel(starting) if sys.stderr.isatty() else nullcontext(_log)
+    run.begin(_SEALING)
     with terms.signals.stopping_with(stop, _STOPPING, rescue), panel as draw:
         recording = asyncio.create_task(job.run(terms.limit))
         others = [asyncio.create_task(_watch(job, clock, draw)), asyncio.create_task(_go_on(job, run, look))]

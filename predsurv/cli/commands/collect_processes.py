@@ -69,6 +69,11 @@ class ProcessesRecording:
         for process in self._processes:
             process.stop()
 
+    def starting(self) -> str:
+        """Return how many processes record already, for people who wait for all."""
+        begun = sum(process.pulse is not None and process.pulse.recording for process in self._processes)
+        return f"starting: {begun} of {len(self._processes)} processes record"
+
     def reading(self) -> CounterReading | None:
         """Return the running totals of all processes, None until each has told its own."""
         told = [(process.part.id, process.pulse) for process in self._processes]

@@ -71,11 +71,19 @@ def lines_of(facts: RateFacts, width: int) -> list[Text]:
 
 
 @contextmanager
-def live_panel() -> Iterator[Show]:
-    """Show the panel on stderr while the block runs; stderr must be a terminal."""
+def live_panel(starting: Callable[[], str]) -> Iterator[Show]:
+    """Show the panel on stderr while the block runs, ``starting`` until there are facts; stderr must be a terminal."""
     target = console(sys.stderr)
-    with Live(console=target, transient=True, refresh_per_second=REFRESHES_PER_SECOND) as live:
-        yield lambda facts: live.update(Group(*lines_of(facts, target.width)))
+    shown: list[Text] = []
+
+    def current() -> Group:
+        return Group(*(shown or _folded(Text(starting(), style="dim"), target.width)))
+
+    def show(facts: RateFacts) -> None:
+        shown[:] = lines_of(facts, target.width)
+
+    with Live(console=target, transient=True, refresh_per_second=REFRESHES_PER_SECOND, get_renderable=current):
+        yield show
 
 
 def status_line(facts: RateFacts) -> str:

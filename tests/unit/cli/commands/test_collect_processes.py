@@ -97,6 +97,7 @@ def test_it_is_healthy_when_every_process_runs_and_knows_its_books(tmp_path: Pat
     job = recording(tmp_path)
     first, second = job._processes
     assert job.reading() is None
+    assert job.starting() == "starting: 0 of 2 processes record"
     assert list(job.health().causes) == [
         "the process of collector c0-1 does not run",
         "the process of collector c0-2 does not run",
@@ -104,6 +105,7 @@ def test_it_is_healthy_when_every_process_runs_and_knows_its_books(tmp_path: Pat
     for process, state in ((first, "recording"), (second, "blind")):
         reading = CounterReading(status=statuses(state), rows=2)  # type: ignore[arg-type]
         process.pulse = Pulse(reading=reading, metrics=b"m", committed=0, recording=True, dropped=0)
+    assert job.starting() == "starting: 2 of 2 processes record"
     first.runs = True
     health = job.health()
     assert health.causes == ("the process of collector c0-2 does not run",)

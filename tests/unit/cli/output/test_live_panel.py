@@ -8,11 +8,17 @@ import pytest
 from msgspec.structs import replace
 from rich.cells import cell_len
 
-from predsurv.cli.output.live_panel import Stderr, lines_of, status_line
+from predsurv.cli.output.live_panel import Stderr, lines_of, live_panel, status_line
 from predsurv.collect.rates import CounterReading, RateFacts, RateMeter
 from predsurv.collect.status import CollectorStatus, ConnectionStatus, RescanStatus, State, UploadStatus, VenueStatus
 from predsurv.core.events import VenuePhase
 from predsurv.core.ids import VenueName
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
 
 S = 1_000_000_000
 NOW = 1_800_000_000 * S
@@ -180,10 +186,6 @@ def test_log_lines_go_to_whatever_stderr_is_at_the_moment(monkeypatch: pytest.Mo
 
 
 def test_a_log_line_on_a_terminal_is_folded_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     shown = Terminal()
     monkeypatch.setattr(sys, "stderr", shown)
     monkeypatch.setenv("COLUMNS", "30")
@@ -209,3 +211,17 @@ def test_rescans_are_shown_and_a_failure_stands_out() -> None:
     failed = RescanStatus(failed=1, trouble="mock: no answer", due=NOW + S)
     assert "1 failed: mock: no answer" in text(facts(rescans=failed))
     assert "the last rescan failed" in status_line(facts(rescans=failed))
+
+
+def test_who_waits_for_the_first_figures_reads_what_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("TERM", "xterm")
+    with live_panel(lambda: "starting: 1 of 2 processes record"):
+        pass
+    assert "starting: 1 of 2 processes" in shown.getvalue()
+    begun = len(shown.getvalue())
+    with live_panel(lambda: "starting") as show:
+        show(facts())
+    assert "recording for" in shown.getvalue()[begun:]
