@@ -1,4 +1,4 @@
-"""Connections that are kept open: HTTP/1.1 by h11, written by the loop itself.
+"""Connections that are kept open: answers of HTTP/1.1 are read by h11; requests are written by the loop itself.
 
 Separate from ``http``, which decides what is sent again: nothing here ever is. A connection that the other side has
 closed is not used, and a request that was written to one that is lost then is lost with it.
@@ -15,12 +15,16 @@ from urllib.parse import urlsplit
 import h11
 from msgspec import Struct
 
+from predsurv.net.request_head import request_head
+
 IDLE_MAX_S: Final = 50.0
 """A connection is not used again after so long without a request: many servers close theirs after a minute."""
 CLOSE_S_MAX: Final = 2
 """Seconds that connections may take to end."""
 _HEAD_BYTES_MAX: Final = 100 * 1_024
-_WITH_LENGTH: Final = frozenset({"POST", "PUT"})
+_ASKED: Final = (h11.Request(method="GET", target="/", headers=[("Host", "-")]), h11.EndOfMessage())
+"""What h11 is told of each request, before there is one, so that it costs no time then. It only reads answers, and all
+but those to HEAD and CONNECT, which are not sent, are of one shape."""
 _OTHER_ADDRESS_S: Final = 0.25
 """After so long another address of a host is tried, too: hosts have addresses that lead nowhere (RFC 8305)."""
 _ENCODINGS: Final = {"": "identity", "identity": "identity", "gzip": "gzip", "x-gzip": "gzip"}
@@ -81,6 +85,7 @@ class _KeptConnection(asyncio.Protocol):
         self._status, self._headers = 0, list[tuple[bytes, bytes]]()
         self._body = bytearray()
         self._body_bytes_max = body_bytes_max
+        self._expect_answer()
         self.idle_since = 0.0
         self.pieces = 0
         self.ended = asyncio.get_running_loop().create_future()
@@ -110,18 +115,22 @@ class _KeptConnection(asyncio.Protocol):
     @property
     def is_usable(self) -> bool:
         """Whether a request may be written to it."""
-        return not self._transport.is_closing() and self._http.our_state is h11.IDLE
+        waits = self._http.their_state is h11.SEND_RESPONSE and self._answer is None
+        return waits and not self._transport.is_closing()
 
-    def write(self, head: h11.Request, body: bytes) -> asyncio.Future[Answer]:
+    def write(self, request: bytes) -> asyncio.Future[Answer]:
         """Write a request at once; return its answer to come."""
-        parts = (self._http.send(head), self._http.send(h11.Data(body)), self._http.send(h11.EndOfMessage()))
         self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(b"".join(part or b"" for part in parts))
+        self._transport.write(request)
         return self._answer
 
     def close(self) -> None:
         """End it: what is under way is lost."""
         self._transport.abort()
+
+    def _expect_answer(self) -> None:
+        for event in _ASKED:
+            self._http.send(event)
 
     def _read(self) -> None:
         while (answer := self._answer) is not None:
@@ -144,6 +153,7 @@ class _KeptConnection(asyncio.Protocol):
         states, more = (self._http.our_state, self._http.their_state), self._http.trailing_data[0]
         if states == (h11.DONE, h11.DONE) and not more:  # more would be taken for the answer to the next request
             self._http.start_next_cycle()
+            self._expect_answer()
         else:
             self.close()
         if not answer.done():
@@ -180,10 +190,10 @@ class KeptConnections:
         Raises ValueError for a URL or header that cannot be sent and CannotConnectError, both before anything left;
         LostAnswerError, TimeoutError or UnreadableAnswerError when it may have arrived.
         """
-        origin, head = origin_of(url), _head(method, url, headers, body)
+        origin, request = origin_of(url), request_head(method, url, headers, len(body)) + body
         connection = self._take(origin) or await self._connect(origin)
         try:
-            answer = connection.write(head, body)
+            answer = connection.write(request)
             if silence_s is None:
                 async with asyncio.timeout(self._limits.answer_s):
                     found = await answer
@@ -250,18 +260,6 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _head(method: str, url: str, headers: Mapping[str, str], body: bytes) -> h11.Request:
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    lines = [("Host", parts.netloc.rpartition("@")[2]), *headers.items()]
-    if body or method in _WITH_LENGTH:
-        lines.append(("Content-Length", str(len(body))))
-    try:
-        return h11.Request(method=method, target=target, headers=lines)
-    except h11.LocalProtocolError as error:
-        raise ValueError(str(error)) from None
 
 
 async def _unless_silent(connection: _KeptConnection, answer: asyncio.Future[Answer], silence_s: float) -> Answer:
