@@ -18,6 +18,7 @@ from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.books.observed import ObservedBooks
 from predsurv.engine.call_filter import BestBefore, CallFilter, best_prices
 from predsurv.engine.context import StrategyContext
+from predsurv.engine.decision_fields import wrong_field
 from predsurv.engine.interest import EVERYTHING
 from predsurv.engine.quoting import QuoteDiffer
 from predsurv.engine.risk.gate import RiskGate
@@ -25,6 +26,8 @@ from predsurv.engine.risk.state import RiskState
 from predsurv.engine.step import EMPTY_STEP, Step
 from predsurv.engine.strategy import SelectiveStrategy, Strategy, TimedStrategy
 from predsurv.state.market_cache import MarketCache
+
+_KINDS: Final = {Intent: "an order", CancelIntent: "a cancel", Quotes: "quotes"}
 
 NEVER: Final = (1 << 63) - 1
 """A time (ns UTC) that does not come."""
@@ -210,6 +213,10 @@ def _decisions(strategy: Strategy, event: Event, returned: object) -> Sequence[D
     for decision in decisions:
         if not isinstance(decision, Intent | CancelIntent | Quotes) or decision.strategy != strategy.name:
             raise StrategyError(_wrong(strategy, decision))
+        wrong = wrong_field(decision)
+        if wrong is not None:
+            where = f"strategy {strategy.name}: on_event ({sanitise(_definition(strategy), 200)})"
+            raise StrategyError(f"{where} returned {_KINDS[type(decision)]} whose {sanitise(wrong, 200)}")
     return decisions
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
 from predsurv.core.errors import StrategyError
 from predsurv.core.events import CancelRejected, Event, OrderAccepted
@@ -115,6 +116,13 @@ def test_an_error_deep_in_a_library_is_told_at_the_strategys_line() -> None:
 )
 def test_what_is_no_decision_of_its_own_is_refused(wrong: Any) -> None:
     assert re.search(r"strategy me.*test_strategy_calls\.py", failure(lambda _: wrong))
+
+
+def test_a_field_of_another_type_is_the_strategys_fault_and_says_which() -> None:
+    line = failure(lambda _: [replace(intent(), size=cast(Any, 5.5))])
+    assert re.search(
+        r"strategy me.*test_strategy_calls\.py:[0-9]+\) returned an order whose size is 5\.5 \(float\)", line
+    )
 
 
 def test_a_strategy_without_code_of_its_own_is_named_by_its_module() -> None:
