@@ -5,7 +5,7 @@ Precedence and error messages are here, for every key of the schema alike.
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -27,6 +27,10 @@ FILE_BYTES_MAX: Final = 1_000_000
 
 ENV_NAMES: Final = {ENV_PREFIX + name.upper().replace(".", "__"): name for name in KEYS}
 """The dotted key of every environment variable."""
+
+_SLIP: Final = 0.65
+_SAME: Final = 0.85
+"""How alike (1.0: the same) two names are of which one may be a slip of the other: in its place, and anywhere else."""
 
 _NEVER_ECHOED: Final = (AddressType, EndpointType, LocationType, UrlType)
 """Types whose wrong values are not repeated in messages: a key or a password may have been pasted there."""
@@ -179,17 +183,26 @@ def _unknown(key: str, source: str) -> ConfigError:
 
 
 def _nearest(key: str) -> str | None:
-    """Return the known key or section closest to ``key``: same section first, then any."""
+    """Return the known key or section that ``key`` may be a slip of, None where none is near.
+
+    Compared are last names alone: whole keys of one section look alike whatever their last names. First those of the
+    same section, then of the section that its own name may be a slip of, then the same name anywhere.
+    """
     prefix, _, leaf = key[:80].rpartition(".")
     everything = [*KEYS, *sorted(SECTIONS)]
-    leaves = {name.rpartition(".")[2]: name for name in reversed(everything)}
-    siblings = {name.rpartition(".")[2]: name for name in everything if name.rpartition(".")[0] == prefix}
-    for names in (siblings, leaves, {name: name for name in everything}):
-        for wanted in (leaf, key[:80]):
-            close = get_close_matches(wanted, names, n=1, cutoff=0.6)
-            if close:
-                return names[close[0]]
-    return None
+    near = _closest(leaf, [each for each in everything if each.rpartition(".")[0] == prefix], _SLIP)
+    if near is None and prefix and prefix not in SECTIONS:
+        section = next(iter(get_close_matches(prefix, SECTIONS, n=1, cutoff=_SLIP)), prefix)
+        near = _closest(leaf, [each for each in KEYS if each.rpartition(".")[0] == section], _SLIP)
+    elsewhere = (each for each in everything if not key.startswith(f"{each}."))  # never the section it stands in
+    return near or _closest(leaf, elsewhere, _SAME)
+
+
+def _closest(leaf: str, names: Iterable[str], cutoff: float) -> str | None:
+    leaves = dict[str, str]()
+    for name in names:
+        leaves.setdefault(name.rpartition(".")[2], name)
+    return next((leaves[each] for each in get_close_matches(leaf, leaves, n=1, cutoff=cutoff)), None)
 
 
 def _check_together(values: Mapping[str, Any], sources: Mapping[str, str]) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from predsurv.config import Config, as_rows, load
 from predsurv.config.loading import ENV_NAMES
@@ -185,6 +187,39 @@ def test_a_wrong_file_is_explained(write: Write, toml: str, expected: str) -> No
     text = message(write(toml))
     assert text.startswith("x.toml: ")
     assert expected in text
+
+
+@pytest.mark.parametrize(
+    "key", ["collector.placs", "risk.x", "mock.zzz", "trading.duration", "miner.mines", "scanner.id_"]
+)
+def test_what_is_near_nothing_is_given_no_section_and_nothing_far_fetched(key: str) -> None:
+    text = message(root=Path("/nowhere"), flags={key: 1})
+    assert text == f"command line: {key}: unknown key; see config/surveillance.toml for every key"
+
+
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("colector.idd", "collector.id"),
+        ("venue.kalshi.rest_urls", "venues.kalshi.rest_url"),
+        ("storage.level", "storage.top_levels"),
+        ("storage.heartbeat", "storage.heartbeat_interval"),
+        ("risk.max_position", "risk.max_position_notional"),
+        ("collector.colector", None),
+        ("collector.collector", None),
+        ("trading.rotation_period", "collector.rotation_period"),
+    ],
+)
+def test_a_slip_is_answered_with_a_key_that_is_there(key: str, meant: str | None) -> None:
+    text = message(root=Path("/nowhere"), flags={key: 1})
+    assert (f"did you mean {meant}?" in text) if meant else ("did you mean" not in text)
+
+
+@given(st.sampled_from(sorted(SECTIONS)), st.text("abcdefghij_.", min_size=1, max_size=12))
+def test_no_hint_is_the_section_that_the_key_stands_in(section: str, name: str) -> None:
+    key = f"{section}.{name}"
+    if key not in KEYS:
+        assert f"did you mean {section}?" not in message(root=Path("/nowhere"), flags={key: 1})
 
 
 @pytest.mark.parametrize("key", ["private_key", "api_key", "apikey", "secret", "passphrase", "key_id", "password"])
