@@ -10,7 +10,7 @@ from typing import Final, Literal, TextIO
 
 from msgspec import Struct
 from rich import box
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
@@ -163,6 +163,30 @@ def _print_table(table: Table, target: Console) -> None:
     if _cuts_what_names(columns, texts, widths):  # a bar says again what the number beside it says
         texts = [[without_bar(column, text) for column, text in zip(columns, line, strict=True)] for line in texts]
         widths = _without_bars(columns, texts, widths, target.width)
+    if _taken(widths) > target.width:
+        _print_records(columns, texts, target)
+    else:
+        _print_grid(columns, texts, widths, target)
+    if len(rows) < len(table.rows):
+        _print_note(f"{len(table.rows) - len(rows):,} more; --format json or csv has all of them", target)
+    if table.note:
+        _print_note(sanitise(table.note), target)
+
+
+def _print_records(columns: Sequence[Column], texts: Sequence[Sequence[str]], target: Console) -> None:
+    """Print a line for each cell: what has to be whole is wider than the terminal, which would cut it unsaid."""
+    cells = max(cell_len(column.heading) for column in columns)
+    for number, line in enumerate(texts):
+        if number:
+            target.print()
+        for column, text in zip(columns, line, strict=True):
+            heading = set_cell_size(column.heading, cells)
+            target.print(Text(f"{heading}{' ' * _GAP}", style="dim").append(text, style="not dim"), soft_wrap=True)
+
+
+def _print_grid(
+    columns: Sequence[Column], texts: Sequence[Sequence[str]], widths: Sequence[int], target: Console
+) -> None:
     grid = Grid(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
     shown = [(index, width) for index, width in enumerate(widths) if width]
     for index, width in shown:
@@ -177,10 +201,6 @@ def _print_table(table: Table, target: Console) -> None:
     hidden = [column.full_name for column, width in zip(columns, widths, strict=True) if not width]
     if hidden:
         _print_note(f"not shown for lack of width: {', '.join(hidden)}", target)
-    if len(rows) < len(table.rows):
-        _print_note(f"{len(table.rows) - len(rows):,} more; --format json or csv has all of them", target)
-    if table.note:
-        _print_note(sanitise(table.note), target)
 
 
 def _print_note(text: str, target: Console) -> None:
@@ -231,6 +251,11 @@ def _fit(columns: Sequence[Column], texts: Sequence[Sequence[str]], available: i
     return _shrink(columns, [natural[index] if index in shown else 0 for index in range(len(columns))], available)
 
 
+def _taken(widths: Sequence[int]) -> int:
+    """Return the cells of a line of columns with these widths."""
+    return sum(width + _GAP for width in widths if width) - _GAP
+
+
 def _without_bars(
     columns: Sequence[Column], texts: Sequence[Sequence[str]], widths: Sequence[int], available: int
 ) -> list[int]:
@@ -262,7 +287,7 @@ def _cells_min(column: Column, available: int) -> int:
 
 def _shrink(columns: Sequence[Column], widths: list[int], available: int) -> list[int]:
     """Take what is beyond ``available`` from the widest texts, from what they need only where there is no other way."""
-    excess = sum(width + _GAP for width in widths if width) - _GAP - available
+    excess = _taken(widths) - available
     headings = [max(TEXT_WIDTH_MIN, cell_len(column.heading)) for column in columns]
     needs = [_cells_min(column, available) for column in columns]
     for least in (needs, headings, [TEXT_WIDTH_MIN] * len(columns)):

@@ -132,6 +132,32 @@ def test_what_is_copied_is_never_cut_and_what_is_read_is_wrapped() -> None:
     assert all(len(line) <= 48 for line in text.splitlines())
 
 
+@pytest.mark.parametrize("width", [30, 66, 80, 83])
+def test_where_what_is_copied_has_no_room_each_cell_has_a_line(width: int) -> None:
+    columns = (
+        Column("order", "Order", keep=9, fit="whole"),
+        Column("question", "Market", keep=2),
+        Column("price", "Price", "micros", "$", keep=9),
+        Column("state", "State", keep=9),
+    )
+    rows = [(f"0x{digit * 64}", "Will Rovany host the summit?", 260_000, "open") for digit in "ab"]
+    lines = [
+        line.rstrip() for line in on_terminal(width, Table("orders", "Orders", columns, rows, "a note")).split("\n")
+    ]
+    text = "".join(lines)  # a terminal goes on in its next row
+    assert all(f"0x{digit * 64}" in text for digit in "ab")
+    assert text.count("Will Rovany host the summit?") == text.count("Price ($)") == text.count("State") == 2
+    assert "0.26" in text
+    assert "not shown" not in text
+    assert "a note" in text
+
+
+def test_where_what_is_copied_has_room_it_is_a_table() -> None:
+    columns = (Column("order", "Order", keep=9, fit="whole"), Column("side", "Side", keep=9))
+    shown = on_terminal(72, Table("orders", "Orders", columns, [("0x" + "a" * 64, "sell")]))
+    assert shown.splitlines()[-1].split() == ["0x" + "a" * 64, "sell"]
+
+
 def test_what_its_beginning_names_is_cut_at_its_end_and_before_other_columns_go() -> None:
     columns = (Column("run", "Run", keep=9, fit="head", width_min=20), Column("state", "State", keep=1, fit="whole"))
     runs = Table(
