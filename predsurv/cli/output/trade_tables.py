@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from predsurv.cli.output.columns import dollars, shortened, span
+from predsurv.cli.output.refusal_lines import RefusalLines
 from predsurv.cli.output.render import Column, Table, Value, say
 from predsurv.cli.output.result_tables import bracket_tables, held_table, market_table, settlement_tables
 from predsurv.core.events import (
@@ -18,7 +19,7 @@ from predsurv.core.events import (
 )
 from predsurv.core.ids import InstrumentKey, StrategyName, VenueName
 from predsurv.core.num import Money, format_micros
-from predsurv.core.orders import Intent, PlaceOrder
+from predsurv.core.orders import Intent, PlaceOrder, Refused
 from predsurv.core.text import sanitise
 from predsurv.engine.account.account import TradingAccount
 from predsurv.engine.engine import Engine
@@ -105,7 +106,7 @@ class Announcer:
     """
 
     def __init__(self, engine: Engine, mark: str = "") -> None:
-        self._engine, self._mark = engine, mark
+        self._engine, self._mark, self._refusals = engine, mark, RefusalLines()
 
     def on_turn(self) -> None:
         """Print nothing."""
@@ -115,12 +116,12 @@ class Announcer:
 
     def on_step(self, event: Event, step: Step) -> None:
         """Print the lines of one event."""
-        for line in lines_of(event, step, self._engine):
+        for line in lines_of(event, step, self._engine, self._refusals):
             say(f"{self._mark}{line}", _CLOCK_CELLS + len(self._mark))
 
 
-def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
-    """Return a line for each decision, fill and settlement of one event; market names are sanitised."""
+def lines_of(event: Event, step: Step, engine: Engine, refusals: RefusalLines) -> list[str]:
+    """Return a line for each decision, fill, settlement and new kind of refusal; market names are sanitised."""
     clock = _clock(event.ts_recv)
     lines = [f"{clock} {text}" for text in _account_lines(event, step, engine)]
     for decision in step.decisions:
@@ -131,9 +132,15 @@ def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
             lines.append(f"{clock} {command.strategy:<9} {signal:<10} {what:<22} {_name(command.key, engine.cache)}")
             if isinstance(decision.intent, Intent) and decision.intent.note:
                 lines.append(f"{clock} {command.strategy:<9} {sanitise(decision.intent.note, _NOTE_CHARS_MAX)}")
-    lines += [f"{clock} {refused.intent.strategy:<9} refused    {refused.detail}" for refused in step.refusals[:1]]
+    lines += [f"{clock} {_refusal(each, more, engine.cache)}" for each, more in refusals.of(step.refusals)]
     lines += [f"{clock} {note.kind}: {note.detail}" for note in step.notes if note.kind not in _SILENT]
     return lines
+
+
+def _refusal(refused: Refused, more: int, cache: MarketCache) -> str:
+    line = f"{refused.intent.strategy:<9} refused    {refused.detail:<22}"
+    line += f" {_name(refused.intent.key, cache)}" if isinstance(refused.intent, Intent) else ""
+    return f"{line}; {more:,} more for this reason before" if more else line.rstrip()
 
 
 def _clock(ts: int) -> str:
@@ -187,11 +194,10 @@ def run_tables(ended: EndedRun) -> list[Table]:
 def outcome(result: RunResult) -> str:
     """Return in words what a run earned or lost, all fees counted, and what of it each strategy."""
     profit = result.total.profit
+    what = "neither profit nor loss" if profit == 0 else f"a {'loss' if profit < 0 else 'profit'}"
     by_strategy = ", ".join(f"{each.strategy} {dollars(each.tally.profit)}" for each in result.strategies)
     parts = f" ({by_strategy})" if len(result.strategies) > 1 else ""
-    return (
-        f"a {'loss' if profit < 0 else 'profit'}, {dollars(profit)} after {dollars(result.total.fees)} of fees{parts}"
-    )
+    return f"{what}, {dollars(profit)} after {dollars(result.total.fees)} of fees{parts}"
 
 
 def recording_table(summary: RecordingSummary) -> Table:

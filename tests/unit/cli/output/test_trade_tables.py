@@ -2,13 +2,16 @@
 
 from msgspec.structs import replace
 
-from predsurv.cli.output.trade_tables import lines_of, outcome, strategy_table
-from predsurv.core.events import CancelRejected, MarketResolved, OrderRejected
+from predsurv.cli.output.refusal_lines import PATIENCE, RefusalLines
+from predsurv.cli.output.trade_tables import lines_of as told_lines
+from predsurv.cli.output.trade_tables import outcome, strategy_table
+from predsurv.core.events import CancelRejected, Event, MarketResolved, OrderRejected
 from predsurv.core.ids import ClientOrderId, StrategyName
 from predsurv.core.num import MICROS, Money, Price, Size
+from predsurv.core.orders import Refused
 from predsurv.engine.account.portfolio import Settlement
 from predsurv.engine.engine import Engine
-from predsurv.engine.step import EMPTY_STEP, EngineNote
+from predsurv.engine.step import EMPTY_STEP, EngineNote, Step
 from predsurv.strategies.arbitrage import Arbitrage
 from predsurv.trade.journal import Entry
 from predsurv.trade.results.ledger import Opening, fold
@@ -16,7 +19,12 @@ from predsurv.trade.results.result import Books, Course, RunResult, result_of
 from predsurv.trade.stats import RunStats
 from tests.kit.manual_view import ABC, yes
 from tests.kit.run_entries import filled, sent, started
-from tests.kit.trading_samples import LIMITS, START, YES, World, book, place
+from tests.kit.trading_samples import LIMITS, START, YES, World, book, intent, place
+
+
+def lines_of(event: Event, step: Step, engine: Engine) -> list[str]:
+    """The lines of an event of which no refusal was told before."""
+    return told_lines(event, step, engine, RefusalLines())
 
 
 def result_with(*, assumed: bool) -> RunResult:
@@ -68,6 +76,7 @@ def test_what_the_account_lost_is_said_as_a_loss() -> None:
     two = replace(lost, strategies=(replace(lost.strategies[0], tally=lost.total),) * 2)
     assert outcome(two).endswith("of fees (me -$39.52, me -$39.52)")
     assert outcome(replace(lost, total=replace(lost.total, realised=3_000_000))).startswith("a profit, $1.00 after ")
+    assert outcome(replace(lost, total=replace(lost.total, realised=2_000_000))).startswith("neither profit nor loss, ")
 
 
 def test_a_rejected_cancel_is_told_while_its_order_lives() -> None:
@@ -108,3 +117,23 @@ def test_what_was_told_twice_is_shown_once() -> None:
         EMPTY_STEP, notes=(EngineNote(START, "duplicate", "Fill t1"), EngineNote(START, "halted", "too much"))
     )
     assert [line[13:] for line in lines_of(event, told, engine)] == ["halted: too much"]
+
+
+def test_the_same_refusal_again_is_a_number_so_that_fills_are_seen() -> None:
+    world, refusals = World(), RefusalLines()
+    engine = Engine(run="run", limits=LIMITS, strategies=[], cache=world.cache, account=world.account)
+
+    def lines(ts: int, *reasons: str) -> list[str]:
+        refused = tuple(Refused(ts, intent(), reason, f"because of {reason}") for reason in reasons)
+        event = book((), ((51, 10),), ts=ts)
+        return [line[13:] for line in told_lines(event, replace(EMPTY_STEP, refusals=refused), engine, refusals)]
+
+    first = lines(START, "limit", "limit", "collar")
+    assert [line.split("  ")[0].strip() for line in first] == ["me", "me"]
+    assert "refused    because of limit" in first[0]
+    assert "refused    because of collar" in first[1]
+    assert "Yes: " in first[0]  # a refusal without its market is of no use
+    assert lines(START + PATIENCE - 1, *["limit"] * 100) == []
+    (again,) = lines(START + PATIENCE, "limit")
+    assert again.endswith("; 101 more for this reason before")
+    assert lines(START + 2 * PATIENCE, "limit") == [first[0]]
