@@ -10,14 +10,16 @@ from predsurv.cli.commands.live_account import opened_account, venue_of_account
 from predsurv.cli.options import ConfigFile, OutputFormat
 from predsurv.cli.output.render import Column, Table, Value, say, show
 from predsurv.config import Config, load
-from predsurv.core.errors import AmbiguousError, ConfigError, PredsurvError
-from predsurv.core.ids import VenueName
+from predsurv.core.errors import ConfigError
+from predsurv.core.ids import OrderId, VenueName
 from predsurv.core.orders import Order
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.trade.journal import OrderJournal, restore
 from predsurv.trade.live.account_names import live_journals
 from predsurv.venues.account_reports import NOBODY, order_at_venue
+from predsurv.venues.answers import Verdict
+from predsurv.venues.execution.mass_cancel import MassCancel
 
 _ORDERS: Final = (
     Column("venue", "Venue", keep=4),
@@ -80,28 +82,22 @@ async def _open_orders(config: Config, venue: str) -> Sequence[Order]:
 async def _cancel(config: Config, venue: str, wanted: frozenset[str] | None) -> bool:
     """Cancel, and return whether every wanted order was open before and none is afterwards."""
     async with opened_account(config, venue) as account:
-        state = await account.reader.account(SystemClock().now(), ())
-        chosen = [each for each in state.orders if wanted is None or each.order_id.lower() in wanted]
-        for report in chosen:
-            try:
-                verdict = await account.gateway.cancel(order_at_venue(report))
-                text = "cancelled" if verdict.fate == "accepted" else f"not cancelled: {verdict.reason}"
-            except AmbiguousError as error:
-                text = f"not known whether it is cancelled: {error}"
-            except PredsurvError as error:
-                text = f"not cancelled: {error}"
-            say(f"{sanitise(report.order_id, 80)}: {text}")
-        after = await account.reader.account(SystemClock().now(), ())
-    ids = {each.order_id for each in chosen}
-    strange = sorted((wanted or frozenset()) - {each.lower() for each in ids})
+        cancelling = MassCancel(account, SystemClock(), wanted, _tell)
+        left = await cancelling.run()
+    found = cancelling.found
+    strange = sorted((wanted or frozenset()) - {each.lower() for each in found})
     for order_id in strange:
         say(f"{sanitise(order_id, 80)}: no order of this id is open; 'predsurv orders --venue {venue}' lists those")
-    left = [each for each in after.orders if each.order_id in ids]
-    if chosen:
-        say(f"{len(chosen) - len(left)} of {len(chosen)} orders are not open any more")
+    if found:
+        say(f"{len(found) - len(left)} of {len(found)} orders are not open any more")
     elif wanted is None:
         say("no order was open")
     return not left and not strange
+
+
+def _tell(order_id: OrderId, verdict: Verdict) -> None:
+    words = {"accepted": "cancelled", "unknown": f"not known whether it is cancelled: {verdict.reason}"}
+    say(f"{sanitise(order_id, 80)}: {words.get(verdict.fate, f'not cancelled: {verdict.reason}')}")
 
 
 def _journalled(config: Config, venue: VenueName) -> Sequence[Order]:

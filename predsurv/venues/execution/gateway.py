@@ -4,7 +4,7 @@ Every request of these is sent at most once; who calls decides what may be asked
 """
 
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -19,6 +19,8 @@ from predsurv.venues.answers import Operation, Verdict
 from predsurv.venues.requests import OrderRefusal, VenueRequest
 
 OwnReport = TypeVar("OwnReport", OrderReport, TradeReport)
+TENTHS: Final = 10
+"""Cancels beyond a limit's room leave together by so many as it lets through in one of these parts of a second."""
 
 
 class PreparedOrder(NamedTuple):
@@ -34,16 +36,18 @@ class Batching(NamedTuple):
     """How many orders go in one request: ``most``, and of all that are to be sent ``room`` without waiting for a limit.
 
     A request waits until the limit has room for all of it, so a batch larger than that would hold its first orders up.
+    ``later``: how many go together once there is no room left, since the limit soon has room for these at once.
     """
 
     most: int
     room: int
+    later: int = 1
 
     def parts(self, count: int) -> Iterator[range]:
-        """Yield which of ``count`` orders go together, in their order; one by one where there is no room left."""
+        """Yield which of ``count`` orders go together, in their order; at least one in each part."""
         start = 0
         while start < count:
-            end = min(count, start + max(1, min(self.most, self.room - start)))
+            end = min(count, start + max(1, min(self.most, max(self.room - start, self.later))))
             yield range(start, end)
             start = end
 
@@ -200,6 +204,11 @@ async def no_more_funds() -> FundsCheck:
     return lambda _order, _market: None
 
 
+async def no_cancel_all(_open: Sequence[OrderId]) -> Mapping[OrderId, Verdict] | None:
+    """Return None: the venue has no request that cancels what is open and does nothing else."""
+    return None
+
+
 class VenueAccount(Struct, frozen=True):
     """Both sides of one account at a venue; ``name`` is what people know it by, ``aclose`` ends its connections.
 
@@ -209,6 +218,9 @@ class VenueAccount(Struct, frozen=True):
     UTC, None for never or not stated); both raise PredsurvError. ``request_levels``: the room of the account's limits.
     ``begin`` prepares a run once the account was compared, before anything is placed, and raises PredsurvError; ``end``
     ends that. ``stopped_by``: why the venue stopped our orders by itself, by a report of it; "" where it did not.
+    ``cancel_all`` cancels every open order of the account, whoever placed it, in one request; it is told which are
+    known to be open, and returns what became of these and of all others that the answer names, or None where nothing
+    was sent since no such request goes now. It raises as ``ExecutionGateway.cancel``.
     """
 
     gateway: ExecutionGateway
@@ -224,3 +236,4 @@ class VenueAccount(Struct, frozen=True):
     end: Callable[[], Awaitable[None]] = nothing
     stopped_by: Callable[[AccountReport], str] = lambda _: ""
     request_levels: Callable[[], Mapping[str, RequestLevel]] = dict
+    cancel_all: Callable[[Sequence[OrderId]], Awaitable[Mapping[OrderId, Verdict] | None]] = no_cancel_all

@@ -20,7 +20,7 @@ from predsurv.net.http import StatusError
 from predsurv.ports import Clock
 from predsurv.venues.account_reports import OrderReport
 from predsurv.venues.answers import Operation, Verdict
-from predsurv.venues.execution.gateway import Batching, FoundOrder, PreparedOrder
+from predsurv.venues.execution.gateway import TENTHS, Batching, FoundOrder, PreparedOrder
 from predsurv.venues.kalshi.account.decoder import one_order
 from predsurv.venues.kalshi.execution.account_reader import KalshiAccountReader, expected
 from predsurv.venues.kalshi.execution.exchange_limit import ExchangeLimit
@@ -116,8 +116,11 @@ class KalshiGateway:
 
     def batching(self, operation: Operation) -> Batching:
         """Return how many go in one request: those that the account's write budget pays now."""
-        tokens = CANCEL_TOKENS if operation == "cancel" else REQUEST_TOKENS
-        return Batching(ORDERS_MAX, self._session.request_levels()["orders"].available // tokens)
+        available = self._session.request_levels()["orders"].available
+        if operation == "cancel":
+            later = self._session.writes_per_second // (CANCEL_TOKENS * TENTHS)
+            return Batching(ORDERS_MAX, available // CANCEL_TOKENS, later)
+        return Batching(ORDERS_MAX, available // REQUEST_TOKENS)
 
     async def place_together(self, orders: Sequence[PreparedOrder]) -> Sequence[Verdict]:
         """Send up to ``ORDERS_MAX`` in one request, once."""

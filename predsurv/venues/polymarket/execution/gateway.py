@@ -16,7 +16,7 @@ from predsurv.net.http_errors import summary
 from predsurv.ports import Clock
 from predsurv.venues.account_reports import OrderReport
 from predsurv.venues.answers import Operation, Verdict
-from predsurv.venues.execution.gateway import Batching, FoundOrder, PreparedOrder
+from predsurv.venues.execution.gateway import TENTHS, Batching, FoundOrder, PreparedOrder
 from predsurv.venues.polymarket.execution.account_reader import ClobAccountReader
 from predsurv.venues.polymarket.execution.login import PolymarketIdentity
 from predsurv.venues.polymarket.execution.session import ClobSession
@@ -97,7 +97,7 @@ class PolymarketGateway:
         """Return how many go in one request: those that the limits of a signer let through now."""
         levels = self._session.request_levels()
         if operation == "cancel":
-            return Batching(CANCELS_MAX, levels["cancels"].available)
+            return Batching(CANCELS_MAX, levels["cancels"].available, self._session.limits.rates.cancels // TENTHS)
         return Batching(ORDERS_MAX, levels["orders"].available)
 
     async def place_together(self, orders: Sequence[PreparedOrder]) -> Sequence[Verdict]:

@@ -11,6 +11,7 @@ from predsurv.venues.polymarket.account.decoder import AccountDecoder
 from predsurv.venues.polymarket.execution.account_facts import describe
 from predsurv.venues.polymarket.execution.account_reader import ClobAccountReader, ClobUserChannel
 from predsurv.venues.polymarket.execution.allowances import read_allowances
+from predsurv.venues.polymarket.execution.cancel_all import cancel_all
 from predsurv.venues.polymarket.execution.gateway import PolymarketGateway
 from predsurv.venues.polymarket.execution.login import log_in
 from predsurv.venues.polymarket.execution.session import ClobSession
@@ -51,4 +52,5 @@ async def open_account(config: Config, clock: Clock, rand: Callable[[], float]) 
         http.forbid_writes,
         read_funds=lambda: read_allowances(reader),
         request_levels=session.request_levels,
+        cancel_all=lambda known: cancel_all(session, known),
     )

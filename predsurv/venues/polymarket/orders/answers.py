@@ -4,13 +4,14 @@ Source: docs.polymarket.com/resources/error-codes ("docs"), ``polymarket-client`
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from predsurv.core.ids import OrderId
+from predsurv.core.text import sanitise
 from predsurv.net.http_errors import RETRY_AFTER_MAX
 from predsurv.venues.answers import (
     ANY_STATUS,
@@ -235,18 +236,33 @@ def judge_cancels(
 
     An order that could not be cancelled is canceled already, matched, or delayed: which, only the venue can say.
     """
-    given = None
-    if status in SUCCESS:
-        try:
-            given = msgspec.json.decode(body, type=_CancelBody)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            given = None
+    given = _cancel_answer(status, body)
     if given is None:
         reply = read_reply(status, body, wait_ns)
         return (judge(RULES, "cancel", reply),) * len(order_ids)
     done = {each.lower() for each in given.canceled}
     left = {name.lower(): text for name, text in given.not_canceled.items()}
     return tuple(_cancelled(order_id.lower(), done, left) for order_id in order_ids)
+
+
+def judge_cancel_all(
+    status: int, body: bytes, known: Sequence[OrderId], wait_ns: int | None = None
+) -> Mapping[OrderId, Verdict]:
+    """Return what the answer to a cancel of all means for the orders ``known`` to be open, and all that it names."""
+    given, ours = _cancel_answer(status, body), {each.lower() for each in known}
+    named = () if given is None else (*given.canceled, *given.not_canceled)
+    ids = (*known, *(OrderId(sanitise(each, 80)) for each in named if each.lower() not in ours))
+    return dict(zip(ids, judge_cancels(status, body, ids, wait_ns), strict=True))
+
+
+def _cancel_answer(status: int, body: bytes) -> _CancelBody | None:
+    """Return the answer of a cancel that was heard, None for any other."""
+    if status not in SUCCESS:
+        return None
+    try:
+        return msgspec.json.decode(body, type=_CancelBody)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _cancelled(order_id: str, done: set[str], left: dict[str, str]) -> Verdict:

@@ -136,10 +136,26 @@ def test_what_is_still_open_afterwards_is_told_and_ends_with_1(
     fake = FakeClob()
     fake.add_foreign()
     with served(fake, monkeypatch):
-        assert main(["orders", "cancel", "--all", *VENUE]) == 1
+        assert main(["orders", "cancel", "0xf0", *VENUE]) == 1
     err = capsys.readouterr().err
     assert f"0xf0: {words}\n" in err
     assert "0 of 1 orders are not open any more" in err
+
+
+@pytest.mark.usefixtures("data")
+def test_all_orders_of_polymarket_are_cancelled_by_one_request(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = FakeClob()
+    names = [OURS, LOST, "0xf0"]
+    for name in names:
+        resting(fake, name)
+    with served(fake, monkeypatch):
+        assert main(["orders", "cancel", "--all", *VENUE]) == 0
+    err = capsys.readouterr().err
+    assert all(f"{name}: cancelled\n" in err for name in names)
+    assert "3 of 3 orders are not open any more" in err
+    assert [each for each in fake.requests if each[0] == "DELETE"] == [("DELETE", "/cancel-all")]
 
 
 @pytest.mark.usefixtures("data")

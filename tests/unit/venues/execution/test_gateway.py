@@ -28,3 +28,13 @@ def test_orders_go_together_in_their_order_as_far_as_there_is_room(most: int, ro
     assert all(1 <= len(part) <= most for part in parts)
     assert all(len(part) == 1 or part.stop <= room for part in parts), "nothing waits for the room of another"
     assert len(parts) == -(-min(count, room) // most) + max(count - room, 0), "no more requests than that takes"
+
+
+@given(most=st.integers(1, 20), room=st.integers(0, 60), later=st.integers(1, 8), count=st.integers(0, 80))
+def test_what_waits_for_the_limit_goes_in_small_parts(most: int, room: int, later: int, count: int) -> None:
+    parts = list(Batching(most, room, later).parts(count))
+    assert [number for part in parts for number in part] == list(range(count))
+    assert all(1 <= len(part) <= most for part in parts)
+    assert all(part.stop <= room or len(part) <= later for part in parts)
+    if parts:
+        assert len(parts) <= -(-min(count, room) // most) + -(-max(count - room, 0) // min(later, most))

@@ -170,8 +170,8 @@ async def test_orders_go_together_as_far_as_the_write_budget_pays() -> None:
         Answer(b'{"orders":[{"order_id":"k1","client_order_id":"c1","fill_count":"0.00","remaining_count":"10.00"},'
                b'{"client_order_id":"c2","error":{"code":"insufficient_balance","message":"no"}}]}', 201)
     )  # fmt: skip
-    assert account.gateway.batching("place") == (20, 10), "100 tokens, ten for each"
-    assert account.gateway.batching("cancel") == (20, 50), "two for each"
+    assert account.gateway.batching("place") == (20, 10, 1), "100 tokens, ten for each"
+    assert account.gateway.batching("cancel") == (20, 50, 5), "two for each"
     orders = [prepared(account, client_order_id=ClientOrderId(name)) for name in ("c1", "c2")]
     verdicts = await account.gateway.place_together(orders)
     assert [each.fate for each in verdicts] == ["accepted", "rejected"]

@@ -99,8 +99,8 @@ async def test_an_order_that_cannot_be_read_is_not_taken_for_absent(body: bytes)
 
 async def test_orders_go_together_as_far_as_the_signers_limits_let_them() -> None:
     account = clob_account(Answer())
-    assert account.gateway.batching("place") == (15, 60)
-    assert account.gateway.batching("cancel") == (1_000, 120)
+    assert account.gateway.batching("place") == (15, 60, 1)
+    assert account.gateway.batching("cancel") == (1_000, 120, 8)
     made = [account.gateway.prepare(Approved(NOW, command(size=size * 1_000_000)), TRADED) for size in (10, 20)]
     orders = [each for each in made if isinstance(each, PreparedOrder)]
     rows = [

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from predsurv.core.ids import OrderId
 from predsurv.core.text import sanitise
 from predsurv.venues.answers import AnswerRule, Fate, Reaction
-from predsurv.venues.polymarket.orders.answers import RULES, judge_cancels, judge_order, judge_orders, read_reply
+from predsurv.venues.polymarket.orders.answers import (
+    RULES,
+    judge_cancel_all,
+    judge_cancels,
+    judge_order,
+    judge_orders,
+    read_reply,
+)
 from tests.kit.payloads import RECORDED, required
 
 ID = OrderId("0xab")
@@ -202,3 +209,25 @@ def test_whatever_is_answered_there_is_a_verdict(status: int, answer: bytes) -> 
 
 def test_rows_are_whole() -> None:
     assert all(isinstance(rule, AnswerRule) and rule.example and rule.source for rule in RULES)
+
+
+def test_a_cancel_of_all_names_orders_that_nobody_asked_for() -> None:
+    reply = {
+        "canceled": [ID.upper().replace("0X", "0x"), "0xef"],
+        "not_canceled": {"0x12": "already canceled or matched"},
+    }
+    verdicts = judge_cancel_all(200, json.dumps(reply).encode(), [ID, OTHER])
+    assert {order_id: verdict.fate for order_id, verdict in verdicts.items()} == {
+        ID: "accepted",
+        OTHER: "unknown",  # it was over before, or nobody can tell
+        "0xef": "accepted",
+        "0x12": "rejected",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "fate"), [(500, b"", "unknown"), (429, b"Too Many Requests", "rejected"), (200, b"<", "unknown")]
+)
+def test_a_failed_cancel_of_all_says_the_same_of_all_that_were_known(status: int, body: bytes, fate: str) -> None:
+    verdicts = judge_cancel_all(status, body, [ID, OTHER])
+    assert {order_id: verdict.fate for order_id, verdict in verdicts.items()} == {ID: fate, OTHER: fate}
