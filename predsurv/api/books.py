@@ -24,7 +24,8 @@ from predsurv.venues.registry import open_venue
 class BookAt(Struct, frozen=True):
     """The whole book of an instrument at ``at``; levels are (price, size) in micros, best first.
 
-    ``ts``: receive time of its last event (ns UTC), 0 before any. ``trusted``: it was known then, and not crossed;
+    ``ts``: receive time of its last event (ns UTC), 0 before any; the beginning of the hour, which every hour's files
+    state as a whole book, where nothing changed since. ``trusted``: it was known then, and not crossed;
     ``reason``: of the gap where it was not known, None otherwise.
     """
 

@@ -15,8 +15,7 @@ import polars as pl
 from predsurv.core.errors import IntegrityError
 from predsurv.core.ids import VenueName
 from predsurv.core.num import MICROS
-from predsurv.core.text import sanitise
-from predsurv.interchange.rows import require_columns
+from predsurv.interchange.rows import read_schema, require_columns
 from predsurv.store.layout import NS_DAY
 from predsurv.venues.kalshi.market_parser import NO_SUFFIX
 
@@ -78,10 +77,7 @@ def find_tables(venue: VenueName, files: Sequence[Path]) -> DatasetTables:
 
 
 def _columns(path: Path) -> frozenset[str]:
-    try:
-        return frozenset(pl.read_parquet_schema(path))
-    except pl.exceptions.PolarsError as error:
-        raise IntegrityError(f"{path}: cannot be read: {sanitise(str(error).splitlines()[0], 200)}") from None
+    return frozenset(read_schema(path))
 
 
 _KALSHI_TRADES: Final = {"trade_id", "ticker", "count", "yes_price", "no_price", "taker_side", "created_time"}

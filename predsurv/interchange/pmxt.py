@@ -19,7 +19,7 @@ from predsurv.core.events import BookDelta, BookSnapshot, CoverageReason, Market
 from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.num import Price
 from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, ImportPart, MarketRows, part_of_each
-from predsurv.interchange.rows import known_price, known_size, levels, micros, require_columns
+from predsurv.interchange.rows import known_price, known_size, levels, micros, read_schema, require_columns
 
 _VENUE: Final = VenueName("polymarket")
 _COLUMNS: Final = (
@@ -63,7 +63,7 @@ class PmxtFiles:
     def times(self, part: ImportPart) -> pl.Series:
         """Return the times at which anything was received, of any market."""
         (file,) = part.files
-        require_columns(file, pl.read_parquet_schema(file), _COLUMNS)
+        require_columns(file, read_schema(file), _COLUMNS)
         column = pl.col("timestamp_received").dt.epoch("ms").unique().sort()
         return (
             pl.scan_parquet(file, hive_partitioning=False).select(column * _MS).collect(engine="streaming").to_series()

@@ -16,6 +16,14 @@ NS_2100: Final = 4_102_444_800 * 10**9
 _UNITS: Final = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}
 
 
+def read_schema(path: Path) -> pl.Schema:
+    """Return the columns of a Parquet file; raises IntegrityError, which names the file, for what is none."""
+    try:
+        return pl.Schema(pl.read_parquet_schema(path))
+    except pl.exceptions.PolarsError as error:
+        raise IntegrityError(f"{path}: cannot be read: {sanitise(str(error).splitlines()[0], 200)}") from None
+
+
 def require_columns(path: Path, schema: Mapping[str, object], needed: Iterable[str]) -> None:
     """Raise IntegrityError that names the file and the columns of ``needed`` which it lacks, if any."""
     lacking = [name for name in needed if name not in schema]

@@ -23,7 +23,7 @@ from predsurv.core.ids import InstrumentId, InstrumentKey, MarketId, Side, Trade
 from predsurv.core.num import Price, Size
 from predsurv.core.text import sanitise
 from predsurv.interchange.foreign_recording import NONE_LEFT_OUT, ImportPart, MarketRows
-from predsurv.interchange.rows import known_price, known_size, micros, require_columns
+from predsurv.interchange.rows import known_price, known_size, micros, read_schema, require_columns
 from predsurv.store.layout import date_of
 
 _VENUE: Final = VenueName("polymarket")
@@ -55,7 +55,7 @@ class TelonexFiles:
         """Return the days, each with all of its files that have rows."""
         days: defaultdict[str, list[Path]] = defaultdict(list)
         for file in self.files:
-            schema = pl.read_parquet_schema(file)
+            schema = read_schema(file)
             require_columns(file, schema, _NEEDED)
             if not _is_trades(schema) and not _is_books(schema):
                 require_columns(file, schema, ("bids", "asks"))

@@ -58,7 +58,16 @@ def query(data_dir: Path, text: str, rows_max: int | None = None) -> SqlResult:
     except duckdb.Error as failure:
         if not any(_is_there(source, data_dir) for source in SOURCES):
             raise ConfigError(f"SQL: nothing recorded in {data_dir}; {how_to_record()}") from None
-        raise ConfigError(f"SQL: {_line(failure)}") from None
+        raise ConfigError(f"SQL: {_said(failure, data_dir)}") from None
+
+
+def _said(failure: BaseException, data_dir: Path) -> str:
+    """Return what went wrong, and for a table that is missing those that there are: DuckDB offers its own."""
+    line = _line(failure)
+    if not line.startswith("Catalog Error: Table with name"):
+        return line
+    names = [each.name for each in SOURCES if _is_there(each, data_dir)]
+    return f"{line.partition('! Did you mean')[0]}; recorded are {', '.join([*names, INSTRUMENTS])}"
 
 
 def views(data_dir: Path) -> list[DatasetView]:

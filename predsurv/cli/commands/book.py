@@ -21,6 +21,7 @@ from predsurv.core.num import MICROS
 from predsurv.core.text import sanitise
 from predsurv.mine.recorded_days import recorded_days
 from predsurv.scan.search import SearchLine, find_one
+from predsurv.store.layout import NS_HOUR
 from predsurv.store.read.recording import ReplaySpan
 from predsurv.store.universe import iso_second
 
@@ -121,13 +122,15 @@ def _book_table(line: SearchLine, index: int, book: BookAt, known: CoveragePiece
     bid, ask = (side[0][0] if side else None for side in (book.bids, book.asks))
     mid, spread = (None, None) if bid is None or ask is None else ((bid + ask) / 2 / MICROS, ask - bid)
     label = line.outcomes[index].label
+    restated = _is_restated(book, known)
+    changed = 0 if restated else book.ts
     row: Sequence[Value] = (
         "yes" if book.trusted else "NO",
         None if book.trusted else _why_not(book, known),
         "not recorded" if known is None else f"{known.state} ({known.reason})",
         None if known is None else known.start,
         None if known is None else known.end,
-        book.at - book.ts if book.ts else None,
+        book.at - changed if changed else None,
         mid,
         spread,
         line.venue,
@@ -136,7 +139,7 @@ def _book_table(line: SearchLine, index: int, book: BookAt, known: CoveragePiece
         label,
         line.question,
         book.at,
-        book.ts or None,
+        changed or None,
     )
     title = f"{sanitise(label, 40)}: {sanitise(line.question, 200)} at {iso_second(book.at)}"
     note = f"{line.venue} {sanitise(line.market_id, 80)}"
@@ -144,7 +147,14 @@ def _book_table(line: SearchLine, index: int, book: BookAt, known: CoveragePiece
         note += f"; mid ${mid:g}, spread ${spread / MICROS:g}"
     elif book.trusted:
         note += "; a side of it is empty"
+    if restated:
+        note += f"; it did not change since {iso_second(book.ts)}, where its hour begins, and maybe for longer"
     return Table("book", title, _BOOK, [row], note)
+
+
+def _is_restated(book: BookAt, known: CoveragePiece | None) -> bool:
+    """Return whether the last event is the book with which every hour begins, which says nothing of a change."""
+    return known is not None and known.start < book.ts and book.ts % NS_HOUR == 0
 
 
 def _why_not(book: BookAt, known: CoveragePiece | None) -> str:

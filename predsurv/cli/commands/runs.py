@@ -15,6 +15,7 @@ from predsurv.cli.output.twin_tables import twin_tables
 from predsurv.config import load
 from predsurv.core.errors import ConfigError, IntegrityError, PredsurvError
 from predsurv.core.text import sanitise
+from predsurv.trade.live.account_names import is_shadow
 from predsurv.trade.runs.beside import read_twin
 from predsurv.trade.runs.folder import RunFolder, RunRecord, RunState, all_runs, find_run, read_run
 
@@ -67,7 +68,9 @@ def show_(
     folder = find_run(load(config).config.data_dir, run)
     info, result = folder.info(), folder.results()
     if result is None:
-        raise PredsurvError(f"{folder.run} {_without_results(folder.state(info))}; its journal is in {folder.path}")
+        account = f"; 'predsurv portfolio --mode {folder.account}' has the account it traded"
+        hint = "" if is_shadow(info.mode) else account  # a shadow's account ends with it
+        raise PredsurvError(f"{folder.run} {_without_results(folder.state(info))}{hint}")
     for note in info.notes:
         say(note)
     for source in info.sources:

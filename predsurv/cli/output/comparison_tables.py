@@ -5,7 +5,9 @@ from typing import Final, Literal
 
 from predsurv.cli.output.columns import TEXT_CHARS_MAX, span
 from predsurv.cli.output.render import Column, Table, Value
+from predsurv.cli.output.result_tables import loaded_of
 from predsurv.store.universe import iso_second
+from predsurv.trade.results.result import RunResult
 from predsurv.trade.results.tally import Tally
 from predsurv.trade.runs.folder import RunFolder
 from predsurv.trade.runs.info import RunInfo
@@ -36,12 +38,13 @@ def comparison(one: RunFolder, other: RunFolder) -> list[Table]:
     Raises IntegrityError for one that cannot be read.
     """
     infos = (one.info(), other.info())
-    totals = [None if each is None else each.total for each in (one.results(), other.results())]
+    results = (one.results(), other.results())
+    totals = [None if each is None else each.total for each in results]
     money = [
         _figure(name, *(None if each is None else value(each) for each in totals)) for name, value in _MONEY.items()
     ]
     counts = [_figure(name, *(None if each is None else getattr(each, name) for each in totals)) for name in _COUNTS]
-    settings, note = list(_differing(*infos)), f"first: {one.run}; second: {other.run}"
+    settings, note = list(_differing(infos, results)), f"first: {one.run}; second: {other.run}"
     return [
         Table("figures", "Money", _columns("micros"), money, note),
         Table("counts", "Counts", _columns("int"), counts),
@@ -63,9 +66,13 @@ def _columns(kind: Literal["micros", "int"]) -> tuple[Column, ...]:
     )
 
 
-def _differing(one: RunInfo, other: RunInfo) -> Iterable[Sequence[Value]]:
+def _differing(
+    infos: tuple[RunInfo, RunInfo], results: tuple[RunResult | None, RunResult | None]
+) -> Iterable[Sequence[Value]]:
+    one, other = infos
+    loaded = [loaded_of(*each) for each in zip(infos, results, strict=True)]
     for name in ("mode", "venues", "strategies", "requested_from", "requested", "loaded", "seed", "data", "complete"):
-        a, b = getattr(one, name), getattr(other, name)
+        a, b = loaded if name == "loaded" else (getattr(one, name), getattr(other, name))
         if a != b:
             yield name, _text(name, a), _text(name, b)
     mine, theirs = ({each.strategy: each.sha256 for each in info.sources} for info in (one, other))

@@ -260,7 +260,7 @@ def _run_row(record: RunRecord) -> Sequence[Value]:
         ", ".join(info.venues),
         info.started,
         info.requested,
-        info.loaded if result is None else result.loaded,
+        loaded_of(info, result),
         None if total is None else total.profit,
         None if total is None else total.fees,
         None if total is None else total.fills,
@@ -269,6 +269,13 @@ def _run_row(record: RunRecord) -> Sequence[Value]:
         None if info.data is None else info.data.digest,
         info.exit_code,
     )
+
+
+def loaded_of(info: RunInfo, result: RunResult | None) -> int | None:
+    """Return the time (ns) that had events, of a run that was killed as its results have it, None without any."""
+    if result is not None:
+        return result.loaded
+    return None if info.ended is None else info.loaded
 
 
 def _parameters(info: RunInfo) -> str:

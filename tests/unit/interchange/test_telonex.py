@@ -108,6 +108,12 @@ def test_days_are_parts_and_files_without_a_row_are_passed_over(tmp_path: Path) 
     assert [each.market_id for each in read(*tmp_path.glob("*.parquet"), only=("0xcd",))] == ["0xcd"]
 
 
+def test_a_file_that_is_no_parquet_is_named(tmp_path: Path) -> None:
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(IntegrityError, match=r"torn\.parquet: cannot be read"):
+        TelonexFiles([tmp_path / "torn.parquet"], 1).parts()
+
+
 @pytest.mark.parametrize(
     ("rows", "says"),
     [

@@ -17,13 +17,15 @@ from tests.kit.trading_samples import YES, S, delta, levels, market
 ONE = hours(1)
 AT = "2027-01-15T01:00:"
 OTHER = market("z")
+QUIET = market("q")
 
 
 @pytest.fixture(autouse=True)
 def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    quiet = replace(QUIET, fetched_at=MIDNIGHT, question="Does it change?")
     never = replace(market("n"), fetched_at=MIDNIGHT, question="Will it never be recorded?")
-    listed_on(tmp_path / "data", 0, market(fetched_at=MIDNIGHT), replace(OTHER, fetched_at=MIDNIGHT), never)
+    listed_on(tmp_path / "data", 0, market(fetched_at=MIDNIGHT), replace(OTHER, fetched_at=MIDNIGHT), never, quiet)
     gone = OTHER.key(0)
     rows: list[Record] = [
         BookSnapshot(YES, ONE, None, 1, None, levels((40, 100), (39, 5), (38, 1)), levels((60, 50))),
@@ -34,6 +36,9 @@ def recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         covered(YES, ONE, ONE + 60 * S),
         BookSnapshot(gone, ONE, None, 1, None, levels((10, 1)), levels((20, 1))),
         covered(gone, ONE, ONE + 5 * S),
+        BookSnapshot(QUIET.key(0), ONE, None, 1, None, levels((10, 1)), levels((20, 1))),
+        delta("bid", 11, 7, ONE + 20 * S, QUIET.key(0)),
+        covered(QUIET.key(0), ONE - 60 * S, ONE + 60 * S),
         Coverage(gone, ONE + 5 * S, ONE + 60 * S, "gap", "disconnect", 1),
     ]
     record(tmp_path / "data", hours(2), rows)
@@ -71,6 +76,17 @@ def test_it_is_that_of_the_last_known_moment_unless_asked_otherwise(capsys: pyte
         (book,) = told(capsys, market_id)["book"]
         assert str(book["at"]).startswith(f"2027-01-15T01:{end}"), "a nanosecond before it was no longer covered"
         assert (book["trusted"], book["coverage"]) == ("yes", "covered (live)")
+
+
+def test_the_book_with_which_an_hour_begins_is_no_change_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    (book,) = told(capsys, "q", "--at", f"{AT}15")["book"]
+    assert (book["trusted"], book["age_s"], book["ts"]) == ("yes", None, None)
+    assert main(["book", "q", "--at", f"{AT}15"]) == 0
+    assert "did not change since 2027-01-15T01:00:00Z" in capsys.readouterr().out
+    (book,) = told(capsys, "q", "--at", f"{AT}25")["book"]
+    assert (book["age_s"], book["ts"]) == (5.0, "2027-01-15T01:00:20.000000Z")
+    (book,) = told(capsys, "m", "--at", f"{AT}05")["book"]  # recorded from then on
+    assert book["age_s"] == 5.0
 
 
 @pytest.mark.parametrize(
@@ -128,7 +144,7 @@ def test_markets_are_searched_and_those_that_are_over_are_counted(
     assert main(["markets", "will"]) == 0
     assert "1 that are over: --closed shows them" in capsys.readouterr().out
     assert main(["markets", "will", "--closed"]) == 0
-    assert "4 of 4 markets with 'will', of 4 listed" in capsys.readouterr().out
+    assert "4 of 4 markets with 'will', of 5 listed" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["book", "m"], ["book", "z", "--at", f"{AT}30"], ["markets", "never"]])

@@ -162,7 +162,10 @@ def test_a_run_that_cannot_be_read_keeps_no_other_from_being_shown(
 def test_a_run_without_results_says_why(folders: list[RunFolder], capsys: pytest.CaptureFixture[str]) -> None:
     folder = folders[1]
     folder.file(RESULTS_FILE).unlink()
-    folder.write(INFO_FILE, replace(folder.info(), ended=None))
+    folder.write(INFO_FILE, replace(folder.info(), ended=None, loaded=0))
+    assert [row["loaded_s"] for row in asked(capsys, "runs", "list")] == [3_600.0, None]
+    settings = asked(capsys, "runs", "compare", folders[0].run, folder.run)["settings"]
+    assert {row["figure"]: row["run_2"] for row in settings}["loaded"] is None
     for change, phrase in (
         (folder.hold, "has no results yet: it is still running"),
         (folder.release, "left no results: it was killed before"),
@@ -170,7 +173,9 @@ def test_a_run_without_results_says_why(folders: list[RunFolder], capsys: pytest
     ):
         change()
         assert main(["runs", "show"]) == 1
-        assert phrase in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert phrase in err
+        assert "'predsurv portfolio --mode backtest-mock' has the account it traded" in err
 
 
 async def _interrupted_download(*_: object) -> int:

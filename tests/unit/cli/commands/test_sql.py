@@ -71,3 +71,13 @@ def test_an_error_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture[str]
     err = capsys.readouterr().err
     assert err.startswith("error: SQL: ")
     assert len(err.splitlines()) == 1
+
+
+def test_a_table_that_is_not_there_is_answered_with_those_that_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sql", "SELECT * FROM book_deltas"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "book_deltas does not exist" in line
+    recorded = line.partition("; recorded are ")[2].split(", ")
+    assert {"deltas", "coverage", "instruments"} <= set(recorded)
+    assert "trades" not in recorded
+    assert "duckdb_tables" not in line
