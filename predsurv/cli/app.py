@@ -93,6 +93,8 @@ def _report(error: Exception, *, as_json: bool) -> int:
         message = "; ".join(dict.fromkeys(_one_line(str(reason)) for reason in expected))
     elif isinstance(odd, OSError) and odd.strerror:
         message = _refused(odd)
+    elif is_no_space(odd) or is_not_allowed(odd):  # what SQLite says of a file
+        message = f"{_one_line(str(odd))}; {FREE_SPACE if is_no_space(odd) else MAKE_WRITABLE}"
     else:
         what = f"{type(odd).__name__}: {_one_line(str(odd))}; this is a bug: rerun with --debug and report it"
         line = f"unexpected {what}"

@@ -105,8 +105,10 @@ def is_not_allowed(error: BaseException) -> bool:
 
 
 def is_no_space(error: BaseException) -> bool:
-    """Return whether ``error`` says that the disk is full."""
-    return isinstance(error, OSError) and error.errno in _NO_SPACE
+    """Return whether ``error`` (of the operating system or SQLite) says that the disk is full."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_SPACE
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
 
 
 def exit_code_of(error: BaseException) -> int:
@@ -118,7 +120,7 @@ def exit_code_of(error: BaseException) -> int:
     odd = next(reason for reason in reasons if not isinstance(reason, PredsurvError))
     if isinstance(odd, KeyboardInterrupt):
         return INTERRUPTED
-    return ConfigError.exit_code if isinstance(odd, OSError) and is_not_allowed(odd) else 1
+    return ConfigError.exit_code if is_not_allowed(odd) else 1
 
 
 def leaves(error: BaseException) -> list[BaseException]:

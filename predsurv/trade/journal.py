@@ -15,7 +15,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct, field
 
-from predsurv.core.errors import IntegrityError, disk_refused
+from predsurv.core.errors import IntegrityError, TransientError, disk_refused
 from predsurv.core.events import (
     AccountEvent,
     Fill,
@@ -147,8 +147,12 @@ class OrderJournal:
         self._seq = self._chain = 0
         self._log = LogSync(path) if durable and not readonly else None
         self._lock = None if readonly else lock(path)
-        if not readonly and (fresh or not path.exists()):
-            create_journal(path)
+        try:
+            if not readonly and (fresh or not path.exists()):
+                create_journal(path)
+        except TransientError:
+            self._unlock()
+            raise
         try:
             self._db = connect_journal(path, durable=durable, readonly=readonly)
         except sqlite3.OperationalError as error:

@@ -8,10 +8,11 @@ import errno
 import os
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from predsurv.core.errors import TransientError
+from predsurv.core.errors import TransientError, disk_refused
 from predsurv.store.files import sync_dir
 
 VERSION: Final = 1
@@ -56,18 +57,26 @@ _sync_data: Final = getattr(os, "fdatasync", os.fsync)  # macOS has only the lat
 
 
 def create_journal(path: Path) -> None:
-    """Create an empty journal, renamed into place so that one that exists is always complete."""
-    for old in (path.with_suffix(".db-wal"), path.with_suffix(".db-shm")):
-        old.unlink(missing_ok=True)
+    """Create an empty journal, renamed into place so that one that exists is always complete.
+
+    Raises TransientError when the disk refuses.
+    """
     draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    db = sqlite3.connect(draft)
-    draft.chmod(0o600)
-    db.execute("CREATE TABLE entries (seq INTEGER PRIMARY KEY, chain INTEGER NOT NULL, body BLOB NOT NULL) STRICT")
-    db.execute(f"PRAGMA user_version={VERSION}")
-    db.close()
-    draft.replace(path)
-    sync_dir(path.parent)
+    try:
+        for old in (path.with_suffix(".db-wal"), path.with_suffix(".db-shm"), draft):
+            old.unlink(missing_ok=True)
+        _write_empty(draft)
+        draft.replace(path)
+        sync_dir(path.parent)
+    except (sqlite3.OperationalError, OSError) as error:
+        raise disk_refused(f"cannot write {path}", error) from error
+
+
+def _write_empty(draft: Path) -> None:
+    with closing(sqlite3.connect(draft)) as db:
+        draft.chmod(0o600)
+        db.execute("CREATE TABLE entries (seq INTEGER PRIMARY KEY, chain INTEGER NOT NULL, body BLOB NOT NULL) STRICT")
+        db.execute(f"PRAGMA user_version={VERSION}")
 
 
 def unreadable(path: Path, error: sqlite3.DatabaseError) -> TransientError:

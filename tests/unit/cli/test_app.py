@@ -1,5 +1,6 @@
 """The entry point: cheap help, one line for every failure, the promised exit codes."""
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -66,6 +67,12 @@ def test_each_error_has_its_code_and_one_line(
     assert capsys.readouterr() == ("", "error: x\n")
 
 
+def _of_sqlite(text: str, name: str) -> sqlite3.OperationalError:
+    error = sqlite3.OperationalError(text)
+    error.sqlite_errorname = name
+    return error
+
+
 def test_several_failures_are_told_together(failing: list[BaseException], capsys: pytest.CaptureFixture[str]) -> None:
     failing.append(ExceptionGroup("two", [TransientError("a"), ExceptionGroup("one", [ConfigError("b")])]))
     assert app.main(["scan"]) == 3
@@ -83,6 +90,15 @@ def test_several_failures_are_told_together(failing: list[BaseException], capsys
         (
             PermissionError(13, "Permission denied", "/data/x"),
             f"error: /data/x: Permission denied; {MAKE_WRITABLE}\n",
+        ),
+        (_of_sqlite("database or disk is full", "SQLITE_FULL"), "error: database or disk is full; free disk space\n"),
+        (
+            _of_sqlite("attempt to write a readonly database", "SQLITE_READONLY"),
+            f"error: attempt to write a readonly database; {MAKE_WRITABLE}\n",
+        ),
+        (
+            _of_sqlite("no such table: x", "SQLITE_ERROR"),
+            "unexpected OperationalError: no such table: x; this is a bug: rerun with --debug and report it\n",
         ),
         (IsADirectoryError(21, "Is a directory"), "error: Is a directory; rerun with --debug to see where\n"),
         (ConfigError("bad \x1b[31m\nname"), "error: bad \N{REPLACEMENT CHARACTER}[31m name\n"),

@@ -5,7 +5,9 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -340,6 +342,21 @@ def test_a_journal_that_was_left_in_the_middle_is_not_read_without_what_is_besid
         os.seteuid(65_534)
     with pytest.raises(TransientError, match="see to permissions"):
         OrderJournal(path, readonly=True)
+
+
+def test_a_disk_too_full_for_a_new_journal_is_told_of_and_leaves_it_free(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(sqlite3.Connection):
+        def execute(self, *_: Any) -> Any:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as full:
+        full.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Full))
+        with pytest.raises(TransientError, match=r"cannot write .*full.*: free disk space"):
+            OrderJournal(path)
+    assert not path.exists()
+    OrderJournal(path).close()
 
 
 def test_a_disk_that_is_full_is_told_of(path: Path) -> None:
