@@ -54,6 +54,7 @@ class FakeKalshi:
         self.shards: dict[int, int] = {}
         self.positions: Counter[str] = Counter()
         self.faults: deque[str] = deque()
+        self.lost_cancels = 0
         self.meets: deque[int] = deque()
         self.posted: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
@@ -93,6 +94,7 @@ class FakeKalshi:
         handlers = {
             ("GET", "/account/limits"): self._limits,
             ("POST", "/portfolio/events/orders"): self._place,
+            ("DELETE", "/portfolio/events/orders/batched"): self._cancel_batch,
             ("GET", "/portfolio/orders"): self._list,
             ("GET", "/portfolio/fills"): self._fills,
             ("GET", "/portfolio/positions"): self._positions,
@@ -221,6 +223,23 @@ class FakeKalshi:
         self.amended.append(json.loads(request.body))
         order.expires = self.amended[-1].get("expiration_time", order.expires)
         return _json(200, {"order_id": order.id})
+
+    def _cancel_batch(self, request: ServerRequest) -> ServerResponse:
+        """Each row has its answer; the answer of the request is lost where ``lost_cancels`` says so."""
+        rows: list[dict[str, Any]] = []
+        for given in json.loads(request.body)["orders"]:
+            order = self.orders.get(given["order_id"])
+            if order is None or order.status != "resting" or given.get("market_ticker") != order.ticker:
+                error = {"code": "not_found", "message": "not found"}
+                rows.append({"order_id": given["order_id"], "reduced_by": "0.00", "error": error})
+                continue
+            rows.append({"order_id": order.id, "reduced_by": _text(order.remaining)})
+            self.end(order, "canceled")
+        answer = _json(200, {"orders": rows})
+        if self.lost_cancels:
+            self.lost_cancels -= 1
+            return answer._replace(truncated=True)
+        return answer
 
     def _limits(self, _: ServerRequest) -> ServerResponse:
         return _json(200, _LIMITS)

@@ -27,6 +27,7 @@ from tests.kit.trading_samples import START
 
 OURS, LOST = "0x" + "a1" * 32, "0x" + "b2" * 32
 VENUE = ("--venue", "polymarket")
+BATCHES = "/portfolio/events/orders/batched"
 
 
 @pytest.fixture
@@ -156,6 +157,26 @@ def test_all_orders_of_polymarket_are_cancelled_by_one_request(
     assert all(f"{name}: cancelled\n" in err for name in names)
     assert "3 of 3 orders are not open any more" in err
     assert [each for each in fake.requests if each[0] == "DELETE"] == [("DELETE", "/cancel-all")]
+
+
+@pytest.mark.parametrize(("lost", "words"), [(0, "cancelled"), (1, "not known whether it is cancelled")])
+@pytest.mark.usefixtures("data")
+def test_all_orders_of_kalshi_are_cancelled_twenty_at_a_time(
+    lost: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = FakeKalshi()
+    fake.lost_cancels = lost
+    fake.add_foreign()
+    (first,) = fake.open()
+    fake.orders = {f"k{number:02}": replace(first, id=f"k{number:02}") for number in range(23)}
+    with served(fake, monkeypatch):
+        assert main(["orders", "cancel", "--all", "--venue", "kalshi"]) == 0
+    err = capsys.readouterr().err
+    told = dict(line.split(": ", 2)[:2] for line in err.splitlines() if line.startswith("k"))
+    assert [told[f"k{number:02}"] for number in range(20)] == [words] * 20
+    assert [told[f"k{number:02}"] for number in range(20, 23)] == ["cancelled"] * 3
+    assert "23 of 23 orders are not open any more" in err
+    assert [each for each in fake.requests if each[0] == "DELETE"] == [("DELETE", BATCHES)] * 2
 
 
 @pytest.mark.usefixtures("data")
