@@ -1,6 +1,7 @@
 """Cancels many open orders of an account in as few requests as its venue offers, for somebody in a hurry.
 
 What is open is read before, and again after every round: an answer that was lost says nothing, the venue's list does.
+Where it cannot be read at first, all is cancelled all the same if the venue has one request for that.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,12 @@ class MassCancel:
 
     async def run(self) -> frozenset[OrderId]:
         """Cancel, and return the orders that are still open; raises PredsurvError when the account cannot be read."""
-        todo = left = await self._open()
+        try:
+            todo = left = await self._open()
+        except PredsurvError:
+            if not await self._unread():
+                raise
+            todo = left = await self._open()
         for turn in range(ROUNDS_MAX):
             if not todo:
                 break
@@ -51,6 +57,16 @@ class MassCancel:
         chosen = [each for each in state.orders if self._wanted is None or each.order_id.lower() in self._wanted]
         self.found |= {each.order_id for each in chosen}
         return chosen
+
+    async def _unread(self) -> bool:
+        """Cancel all although the account cannot be read; return whether its venue has a request for that."""
+        verdicts = await self._in_one_request(())
+        if verdicts is None:
+            return False
+        for order_id, verdict in verdicts.items():
+            self._tell(order_id, verdict)
+        self.found |= verdicts.keys()
+        return True
 
     async def _in_one_request(self, orders: Sequence[OrderReport]) -> Mapping[OrderId, Verdict] | None:
         """Cancel whatever is open; None unless all is wanted, and the venue has a request for just that."""

@@ -35,6 +35,7 @@ class CancellingVenue(ScriptedGateway):
         self.stuck: dict[str, Verdict] = {}
         self.arriving: list[list[str]] = []
         self.told: list[tuple[str, str]] = []
+        self.unread = 0
 
     def batching(self, operation: Operation) -> Batching:
         assert operation == "cancel"
@@ -72,6 +73,9 @@ class CancellingVenue(ScriptedGateway):
         return Verdict("accepted", "go_on", "cancelled", order_id)
 
     async def account(self, _since: int, _keys: Collection[InstrumentKey]) -> AccountState:
+        if self.unread:
+            self.unread -= 1
+            raise TransientError("no balance")
         orders = tuple(
             OrderReport(KEY, 1, None, OrderId(each), "open", "buy", Price(500_000), Size(1_000_000), Size(0))
             for each in self.open
@@ -202,3 +206,28 @@ async def test_an_order_that_was_to_wait_is_cancelled_at_most_so_many_times() ->
     venue.stuck = {"a": Verdict("rejected", "retry_after", "429")}
     assert await venue.run() == ({"a", "b"}, {"a"})
     assert venue.sent == [["a", "b"], ["a"], ["a"]]
+
+
+async def test_an_account_that_cannot_be_read_does_not_keep_all_from_being_cancelled() -> None:
+    venue = CancellingVenue("a", "b", has_cancel_all=True)
+    venue.unread = 1
+    assert await venue.run() == ({"a", "b"}, set())
+    assert venue.sent == [["all"]]
+    assert venue.told == [("a", "accepted"), ("b", "accepted")]
+
+
+async def test_what_was_cancelled_is_told_even_where_nothing_can_be_read_afterwards() -> None:
+    venue = CancellingVenue("a", has_cancel_all=True)
+    venue.unread = 2
+    with pytest.raises(TransientError, match="no balance"):
+        await venue.run()
+    assert venue.told == [("a", "accepted")]
+
+
+@pytest.mark.parametrize(("wanted", "has_cancel_all"), [(("a",), True), ((), False)])
+async def test_nothing_is_named_that_was_not_read(wanted: tuple[str, ...], *, has_cancel_all: bool) -> None:
+    venue = CancellingVenue("a", has_cancel_all=has_cancel_all)
+    venue.unread = 1
+    with pytest.raises(TransientError, match="no balance"):
+        await venue.run(*wanted)
+    assert venue.sent == []
