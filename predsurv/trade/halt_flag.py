@@ -6,6 +6,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from predsurv.core.errors import is_no_space
 from predsurv.core.text import sanitise
 from predsurv.store.files import make_dirs, sync_dir, write_whole
 from predsurv.store.layout import Layout
@@ -39,19 +40,26 @@ class HaltFlag:
         try:
             return msgspec.json.decode(body, type=HaltRecord)
         except msgspec.MsgspecError:
-            return HaltRecord(0, "a halt flag that cannot be read")
+            return HaltRecord(0, "a halt flag that cannot be read" if body else "a halt when the disk was full")
 
     def set(self, ts: int, reason: str, *, reducing: bool = False) -> HaltRecord:
         """Halt trading since ``ts`` (ns UTC), or with ``reducing`` all that adds to positions; return what is in force.
 
-        A halt in force keeps its time and reason, and is not weakened.
+        A halt in force keeps its time and reason, and is not weakened. On a disk too full for a record the flag is
+        empty, which halts everything: a name needs no room.
         """
         before = self.read()
         if before is not None and (reducing or before.trading == "halted"):
             return before
         make_dirs(self._path.parent, 0o700)
         record = HaltRecord(ts, sanitise(reason, 400), "reducing" if reducing else "halted")
-        write_whole(self._path, msgspec.json.encode(record))
+        try:
+            write_whole(self._path, msgspec.json.encode(record))
+        except OSError as error:
+            if not is_no_space(error):
+                raise
+            self._path.write_bytes(b"")
+            return self.read() or record
         return record
 
     def clear(self) -> HaltRecord | None:

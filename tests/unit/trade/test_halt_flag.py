@@ -1,7 +1,11 @@
 """The halt flag stays set until it is cleared."""
 
+import errno
 from pathlib import Path
 
+import pytest
+
+from predsurv.trade import halt_flag as module
 from predsurv.trade.halt_flag import HaltFlag, HaltRecord
 
 
@@ -35,3 +39,32 @@ def test_a_halt_is_not_weakened_and_a_limit_becomes_a_halt(tmp_path: Path) -> No
     assert flag.set(8, "less still", reducing=True) == flag.read() == HaltRecord(7, "less", "reducing")
     assert flag.set(9, "nothing") == flag.read() == HaltRecord(9, "nothing", "halted")
     assert flag.set(10, "less", reducing=True) == flag.read() == HaltRecord(9, "nothing", "halted")
+
+
+@pytest.mark.parametrize("reducing", [False, True])
+@pytest.mark.parametrize("before", [False, True])
+def test_a_full_disk_keeps_nobody_from_halting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bool, reducing: bool
+) -> None:
+    flag = HaltFlag(tmp_path / "halt.json")
+    if before:
+        flag.set(7, "less", reducing=True)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module, "write_whole", refuse)
+    halt = flag.set(8, "now", reducing=reducing)
+    assert halt == flag.read()
+    assert halt.trading == ("reducing" if before and reducing else "halted")
+    assert flag.clear() == halt
+    assert flag.read() is None
+
+
+def test_a_flag_that_cannot_be_set_for_another_reason_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(module, "write_whole", refuse)
+    with pytest.raises(PermissionError):
+        HaltFlag(tmp_path / "halt.json").set(8, "now")
