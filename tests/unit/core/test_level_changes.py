@@ -1,6 +1,6 @@
 """Changes put together say what the deltas say, in Python and compiled."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -111,8 +111,9 @@ def test_the_compiled_ones_refuse_what_is_no_delta() -> None:
 def test_items_are_counted_and_taken_apart_change_by_change() -> None:
     deltas = [delta(A, START, 40, 1), delta(B, START, 41, 0, "ask")]
     run, sale = LevelChanges(deltas), trade(A, START)
+    cases: list[Sequence[PackedEvent]] = [[], (sale, sale), [run, sale, run]]
     for count in (count_of, python_count_of):
-        assert [count(items) for items in ([], (sale, sale), [run, sale, run])] == [0, 2, 5]
+        assert [count(items) for items in cases] == [0, 2, 5]
     assert each_event([sale, run, sale]) == each_record([sale, run, sale]) == [sale, *deltas, sale]
     plain: list[PackedEvent] = [sale, *deltas]
     assert each_event(plain) is plain
