@@ -27,13 +27,15 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--keyless", action="store_true")
     parser.add_argument("--runs", type=int, default=1)
     logging.basicConfig(level=logging.ERROR)
-    given, good = vars(parser.parse_args(words)), True
+    given, wrong = vars(parser.parse_args(words)), list[int]()
     for _ in range(given.pop("runs")):
         report = asyncio.run(chaos(ChaosSettings(**given)))
         print("\n".join(report.lines))
-        good &= report.good
+        if not report.good:
+            wrong.append(given["seed"])
         given["seed"] += 1
-    return int(not good)
+    print(f"NOT as it should be: the runs of seed {', '.join(map(str, wrong))}" if wrong else "all as it should be")
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":
