@@ -35,7 +35,15 @@ from predsurv.trade.paper_broker import PaperBroker
 from predsurv.trade.pipeline import RunObserver
 from predsurv.trade.replay import EventClock
 from predsurv.trade.run_markets import KnownToRun, empty_cache, known_now, watchlist_of
-from predsurv.trade.run_opening import LiveParts, RunAccounts, RunMode, RunRequest, ending_in_order, open_parts
+from predsurv.trade.run_opening import (
+    LiveParts,
+    RunAccounts,
+    RunMode,
+    RunRequest,
+    closed_if_it_fails,
+    ending_in_order,
+    open_parts,
+)
 from predsurv.trade.runner import TradeRunner
 from predsurv.trade.runs.folder import RunFolder, create_run
 from predsurv.trade.runs.info import JOURNAL_FILE, DataFingerprint
@@ -196,35 +204,37 @@ def _open_on_feeds(
     mappings = mappings_of(config, [venue.name for venue in venues])
     started = clock.now()
     folder = None if run.held is None else create_run(config.data_dir, run.name, started)
-    mode = RunMode(
-        name=run.name,
-        run=run.ids,
-        journal=_journal(config, run.name) if folder is None else _fresh_journal(folder, run.held or ()),
-        folder=folder,
-        asked=RunRequest(started=started, requested=run.requested, notes=() if folder is None else (SHADOW_NOTE,)),
-        strategies=configured_strategies(config, mappings),
-        mappings=mappings,
-        clock=clock,
-        halt=halt_flag(config.data_dir),
-        realtime=True,
-        know=lambda held: known_now(config, venues, held, clock.now()),
-        accounts=run.accounts,
-    )
-    opened = open_parts(config, mode, venues)
-    watched = opened.known.watched
-    with ending_in_order(opened.keeper, mode.journal):
-        watchlists = {
-            venue.name: watchlist_of(
-                venue,
-                watched[venue.name],
-                config.collector.max_instruments,
-                opened.components.engine.account.portfolio.followed,
-            )
-            for venue in venues
-        }
-        feeds = {venue.name: venue.feed() for venue in venues}
-        runner = TradeRunner(opened.components, feeds, watchlists, observe(opened.components.engine))
-    return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper)
+    journal = _journal(config, run.name) if folder is None else _fresh_journal(folder, run.held or ())
+    with closed_if_it_fails(journal):
+        mode = RunMode(
+            name=run.name,
+            run=run.ids,
+            journal=journal,
+            folder=folder,
+            asked=RunRequest(started=started, requested=run.requested, notes=() if folder is None else (SHADOW_NOTE,)),
+            strategies=configured_strategies(config, mappings),
+            mappings=mappings,
+            clock=clock,
+            halt=halt_flag(config.data_dir),
+            realtime=True,
+            know=lambda held: known_now(config, venues, held, clock.now()),
+            accounts=run.accounts,
+        )
+        opened = open_parts(config, mode, venues)
+        watched = opened.known.watched
+        with ending_in_order(opened.keeper, mode.journal):
+            watchlists = {
+                venue.name: watchlist_of(
+                    venue,
+                    watched[venue.name],
+                    config.collector.max_instruments,
+                    opened.components.engine.account.portfolio.followed,
+                )
+                for venue in venues
+            }
+            feeds = {venue.name: venue.feed() for venue in venues}
+            runner = TradeRunner(opened.components, feeds, watchlists, observe(opened.components.engine))
+        return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper)
 
 
 def open_backtest(
@@ -257,25 +267,28 @@ def open_backtest(
         notes=recording.summary.notes(),
     )
     folder = create_run(config.data_dir, name, asked.started)
-    mode = RunMode(
-        name=name,
-        run=f"{name}-{date_of(span.start)}",
-        journal=OrderJournal(folder.file(JOURNAL_FILE), durable=False, fresh=True),
-        folder=folder,
-        asked=asked,
-        strategies=configured_strategies(config, ()) if strategies is None else strategies,
-        clock=clock,
-        halt=None,
-        realtime=False,
-        know=lambda _: KnownToRun(cache, {venue.name: MarketSelection((), recording.books)}),
-    )
-    opened = open_parts(config, mode, [venue])
-    with ending_in_order(opened.keeper, mode.journal):
-        observer = observe(opened.components.engine)
-        kept = config.storage.replay_cache
-        decoded = ReplayCache(recording.layout.state / REPLAY_CACHE, kept) if kept else None
-        runner = BacktestRunner(opened.components, recording, clock, observer, every_event=every_event, cache=decoded)
-    return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper, recording.summary)
+    with closed_if_it_fails(OrderJournal(folder.file(JOURNAL_FILE), durable=False, fresh=True)) as journal:
+        mode = RunMode(
+            name=name,
+            run=f"{name}-{date_of(span.start)}",
+            journal=journal,
+            folder=folder,
+            asked=asked,
+            strategies=configured_strategies(config, ()) if strategies is None else strategies,
+            clock=clock,
+            halt=None,
+            realtime=False,
+            know=lambda _: KnownToRun(cache, {venue.name: MarketSelection((), recording.books)}),
+        )
+        opened = open_parts(config, mode, [venue])
+        with ending_in_order(opened.keeper, mode.journal):
+            observer = observe(opened.components.engine)
+            kept = config.storage.replay_cache
+            decoded = ReplayCache(recording.layout.state / REPLAY_CACHE, kept) if kept else None
+            runner = BacktestRunner(
+                opened.components, recording, clock, observer, every_event=every_event, cache=decoded
+            )
+        return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper, recording.summary)
 
 
 def _fresh_journal(folder: RunFolder, held: Sequence[PositionCorrected]) -> OrderJournal:

@@ -137,6 +137,16 @@ def _rules_of(accounts: RunAccounts | None) -> VenueRules:
 
 
 @contextmanager
+def closed_if_it_fails(journal: OrderJournal) -> Iterator[OrderJournal]:
+    """Close ``journal``, which others wait for, when the start of its run fails."""
+    try:
+        yield journal
+    except BaseException:
+        journal.close()
+        raise
+
+
+@contextmanager
 def ending_in_order(keeper: RunKeeper, journal: OrderJournal) -> Iterator[None]:
     """End a run in good order that fails before it begins."""
     try:

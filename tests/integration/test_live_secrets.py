@@ -90,7 +90,7 @@ def venue(
     """A venue, served."""
 
     async def start() -> WatchedVenue:
-        made = watched(request.param, tmp_path_factory.mktemp(request.param), markets=5, rate=20)
+        made = watched(request.param, tmp_path_factory.mktemp(request.param), markets=40, rate=20)
         await made.start()
         return made
 
@@ -182,9 +182,9 @@ def canaries(
     venue.witness.on_answer = lambda _, answer: answer
 
 
-def run(words: tuple[str, ...], venue: WatchedVenue) -> None:
+def run(words: tuple[str, ...], venue: WatchedVenue) -> int:
     named = ("--venue", venue.name) if words[0] in ("keys", "orders", "trade") else ()
-    main(["--debug", *words, *named])
+    return main(["--debug", *words, *named])
 
 
 def forced(*_: object, **__: object) -> None:
@@ -202,8 +202,8 @@ def test_commands_that_have_keys_tell_nothing_of_them(
             registries.append(self)
 
     monkeypatch.setattr("predsurv.cli.commands.live.CollectorRegistry", Kept)
-    for words in (*COMMANDS, *QUIET):
-        run(words, venue)
+    codes = {words: run(words, venue) for words in (*COMMANDS, *QUIET)}
+    assert [codes[words] for words in COMMANDS] == [0] * len(COMMANDS), "they did what they are for"
     assert registries
     known = {"polymarket": {"private key", "api key", "secret", "passphrase"}, "kalshi": {"private key", "key id"}}
     assert canaries.names() == known[venue.name]

@@ -117,13 +117,15 @@ def live_config(folder: Path, environ: Mapping[str, str], **flags: object) -> Co
 
 async def scan(config: Config, name: str) -> None:
     """Write a universe of those open markets that do not end soon."""
-    clock = SystemClock()
+    clock, written = SystemClock(), 0
     venue, soon = open_venue(name, config, clock), clock.now() + LASTS
     with UniverseWriter(config.data_dir, venue.name, clock.now()) as writer:
         async for market in venue.catalog().markets(MarketQuery()):
             if market.close_time is None or market.close_time > soon:
                 writer.write(market)
+                written += 1
         writer.commit()
+    assert written, "of the few markets all end soon"
     await venue.aclose()
 
 

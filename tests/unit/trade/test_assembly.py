@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from predsurv.config import Config, load
-from predsurv.core.errors import IntegrityError
+from predsurv.core.errors import ConfigError, IntegrityError
 from predsurv.core.events import MarketChange, MarketResolved
 from predsurv.core.ids import ClientOrderId, EventId, InstrumentKey, MarketId, TradeId, VenueName
 from predsurv.core.market import Market
@@ -234,6 +234,13 @@ def test_a_recording_that_cannot_be_read_does_not_keep_a_run_on_live_feeds_from_
     path.write_bytes(b"damaged")
     assert watched(opened(tmp_path, ONE)) == {"m"}
     assert "what was recorded of one is not used" in caplog.text
+
+
+def test_a_run_that_cannot_begin_lets_go_of_its_account(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no list of the markets of one") as told:
+        opened(tmp_path, ONE)
+    OrderJournal(journal_path(tmp_path, "paper")).close()  # refused while another has it
+    assert told.tb is not None, "its frames are alive still"
 
 
 PAIR = """
