@@ -94,7 +94,9 @@ class Reconciler:
     async def _read(self) -> AccountState:
         following = self._broker.following
         state = await self._broker.account.reader.account(self._since(), self._keys())
-        await self._broker.requests.questions.ask_denied(state.trades)
+        questions = self._broker.requests.questions
+        await questions.ask_denied(state.trades)
+        await questions.ask_over(state.orders)
         reports: tuple[TradeReport | OrderReport, ...] = (*state.trades, *state.orders)
         for report in reports:
             if following.orders.of(report) is not None:

@@ -144,10 +144,10 @@ class OrderFollowing:
             self._finish(tracked, OrderRejected, "the venue does not know it: it never arrived")
 
     def _revive(self, tracked: TrackedOrder) -> None:
-        """Follow an order again that was told not to exist, and cancel what rests: nobody waits for it any more."""
+        """Follow an order again that was told not to exist or to be over; cancel what rests: nobody waits for it."""
         order = tracked.order
         _LOG.warning(
-            "%s has order %s after all, which seemed not to have reached it: what rests of it is cancelled",
+            "%s has order %s after all, which seemed not to be there: what rests of it is cancelled",
             order.key.venue,
             order.client_order_id,
         )
@@ -190,7 +190,7 @@ class OrderFollowing:
 
 
 def _shows(report: OrderReport | TradeReport, tracked: TrackedOrder) -> bool:
-    """Return whether a report says that an order exists, or that it traded."""
+    """Return whether a report says that an order exists, or that it traded more than was told."""
     if isinstance(report, TradeReport):
-        return True
+        return report.trade_id not in tracked.trades
     return report.filled > tracked.told or (report.state == "open" and tracked.end is None)

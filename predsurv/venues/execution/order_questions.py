@@ -8,7 +8,7 @@ from typing import Final
 from predsurv.core.errors import PredsurvError
 from predsurv.core.ids import ClientOrderId
 from predsurv.ports import Clock
-from predsurv.venues.account_reports import TradeReport
+from predsurv.venues.account_reports import OrderReport, TradeReport
 from predsurv.venues.execution.gateway import ExecutionGateway
 from predsurv.venues.execution.order_following import ABSENT_AFTER, OrderFollowing
 from predsurv.venues.execution.tracked_orders import TrackedOrder
@@ -55,6 +55,17 @@ class OrderQuestions:
         orders = self._following.orders
         markets = {(each.key.venue, each.key.market_id) for each in trades if orders.of(each) is None}
         await asyncio.gather(*(self.ask_anew(each) for each in orders.denied(markets)))
+
+    async def ask_over(self, reports: Iterable[OrderReport]) -> None:
+        """Ask for orders that are over here and that a list of open ones names; what rests of them is cancelled.
+
+        The list may be older than their end, so only the answer about the order itself says that it is not over.
+        """
+        named = (self._following.orders.of(each) for each in reports if each.state == "open")
+        over = [each for each in named if each is not None and each.is_over]
+        for each in over:
+            each.is_denied, each.end = True, None
+        await asyncio.gather(*(self.ask_anew(each) for each in over))
 
     async def run(self, on_round: Callable[[], None]) -> None:
         """Ask again and again, for as long as it is not cancelled; a slow answer about one keeps no other waiting."""

@@ -26,7 +26,7 @@ class TrackedOrder(Struct):
     ``trades``: what was told of its trades first, by id;
     ``settlements``: what was told last. ``end``: the report that it is over. ``is_over``: all that it
     traded was told, too.
-    ``is_denied``: it was told not to exist.
+    ``is_denied``: it was told not to exist, or to be over, which may be wrong.
     ``sent``: when it was sent (ns, monotonic); ``heard``: when this run first heard that it exists; ``ask_at``: when it
     is asked for next. ``cancel_wanted``: as soon as its id is known. ``expires``: when the venue ends it (ns UTC)
     unless that is renewed.

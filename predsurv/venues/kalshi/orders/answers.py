@@ -106,6 +106,12 @@ RULES: Final[tuple[AnswerRule, ...]] = (
 )
 """What each answer means, first match first. A change of an order is judged as an order is: it may have been made."""
 
+_STATUS_OF: Final = {rule.code: rule.statuses[0] for rule in RULES if rule.code and "place" in rule.operations} | {
+    "forbidden": 403,
+    "too_many_requests": 429,
+}
+"""The status of an error of an order alone, by its code."""
+
 
 def read_reply(status: int, body: bytes | Raw, wait_ns: int | None = None) -> Reply:
     """Return an answer; ``wait_ns`` as its headers ask for (ns).
@@ -147,12 +153,15 @@ def judge_change(status: int, body: bytes | Raw, order_id: OrderId, wait_ns: int
 def judge_orders(
     status: int, body: bytes, client_order_ids: Sequence[ClientOrderId], wait_ns: int | None = None
 ) -> tuple[Verdict, ...]:
-    """Return what the answer to a batch means for each order; where it does not have one for each, all are unknown."""
+    """Return what the answer to a batch means for each order; where it does not have one for each, all are unknown.
+
+    So is an order whose error nobody knows: alone, its status would say whether the server refused it or failed.
+    """
     rows = _rows(status, body, len(client_order_ids))
     if rows is None:
         return tuple(judge_order(status, body, each, wait_ns) for each in client_order_ids)
     pairs = zip(rows, client_order_ids, strict=True)
-    return tuple(judge_order(_row_status(row), row, each, wait_ns) for row, each in pairs)
+    return tuple(judge_order(_order_status(row), row, each, wait_ns) for row, each in pairs)
 
 
 def judge_cancels(
@@ -210,3 +219,12 @@ def _row_status(row: Raw) -> int:
     """Return the status that this answer would have alone: those of a batch have none of their own."""
     given = _decoded(row)
     return 200 if given is None or given.error is None else 400
+
+
+def _order_status(row: Raw) -> int:
+    """Return the status that this answer to an order would have alone: of a failure where nobody knows its code."""
+    given = _decoded(row)
+    if given is None or (given.error is None and not given.code):
+        return 200
+    code = given.error.code if isinstance(given.error, _ErrorBody) else given.code
+    return _STATUS_OF.get(code or "", 500)

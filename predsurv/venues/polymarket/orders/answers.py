@@ -91,6 +91,10 @@ RULES: Final[tuple[AnswerRule, ...]] = (
     # Whatever the status was, a text with these words is sent with 400: it may have been a failure of the server.
     _refused(400, "context canceled", source="docs: status code reference, note", fate="unknown", then="reconcile"),
     _refused(400, "order 0xab is invalid. Duplicated.", fate="unknown", then="reconcile"),
+    # The failures of a server, of one order in a batch.
+    _refused(400, "internal server error", fate="unknown", then="reconcile"),
+    _refused(400, "internal error", source="HTTP", fate="unknown", then="reconcile"),
+    _refused(400, "request timeout", source="HTTP", fate="unknown", then="reconcile"),
     _refused(400, "order match delayed due to market conditions", fate="unknown", then="reconcile"),
     _refused(400, "order couldn't be fully filled. FOK orders are fully filled or killed.", fate="killed"),
     _refused(400, "no orders found to match with FAK order", fate="killed"),

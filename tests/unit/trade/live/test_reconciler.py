@@ -139,3 +139,36 @@ async def test_orders_that_were_given_up_are_asked_for_with_the_trades_that_were
         fake.fill_first(4 * MICROS)
         await made.compare()
     assert len(asked[0]) == 1
+
+
+async def test_an_order_that_is_over_here_and_open_there_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A venue that did not know it for a moment, or an end of it that was wrong: it may trade, and nobody counts it."""
+    fake = FakeClob()
+    async with compared(tmp_path, fake, monkeypatch, account()) as (made, under_test):
+        following = under_test.broker.following
+        await under_test.place(placed(fake))
+        await until(fake.open)
+        await until(lambda: under_test.count(OrderAccepted))
+        (tracked,) = following.orders.live()
+        following.absent(tracked, SystemClock().monotonic())
+        assert tracked.is_over
+        await made.compare()
+        await until(lambda: not fake.open())
+
+
+async def test_an_order_that_an_earlier_run_took_for_cancelled_is_cancelled_where_it_rests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = FakeClob()
+    async with compared(tmp_path, fake, monkeypatch, account()) as (made, under_test):
+        following = under_test.broker.following
+        await under_test.place(placed(fake))
+        await until(fake.open)
+        await until(lambda: under_test.count(OrderAccepted))
+        (tracked,) = following.orders.live()
+        following.orders.finish(tracked)
+        following.adopt([replace(tracked.order, state="cancelled")])
+        await made.compare()
+        await until(lambda: not fake.open())

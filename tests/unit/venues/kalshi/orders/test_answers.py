@@ -130,6 +130,17 @@ def test_a_batch_is_judged_order_by_order() -> None:
     assert [each.reaction for each in judge_orders(429, b"", [COID, other])] == ["retry_after", "retry_after"]
 
 
+@pytest.mark.parametrize("row", [{"error": {"code": "internal_server_error"}}, {"error": "timeout"}, {"code": "new"}])
+def test_an_error_of_a_batch_that_nobody_knows_is_no_rejection(row: dict[str, object]) -> None:
+    """It has no status of its own: a failure of the server says nothing of the order in a batch either."""
+    assert judge_orders(201, json.dumps({"orders": [row]}).encode(), [COID])[0][:2] == ("unknown", "reconcile")
+
+
+def test_a_limit_that_one_order_of_a_batch_met_is_one() -> None:
+    answer = json.dumps({"orders": [{"error": {"code": "too_many_requests"}}]}).encode()
+    assert judge_orders(201, answer, [COID])[0][:2] == ("rejected", "retry_after")
+
+
 def test_a_batch_of_cancels_is_judged_by_id() -> None:
     rows = [
         {"order_id": "b", "reduced_by": "0.00", "error": {"code": "not_found"}},

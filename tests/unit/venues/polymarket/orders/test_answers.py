@@ -138,6 +138,12 @@ def test_an_error_of_a_batch_means_what_it_means_alone() -> None:
     assert judge_orders(200, json.dumps([killed]).encode(), [ID])[0].fate == "killed"
 
 
+@pytest.mark.parametrize("text", ["Internal server error", "internal error", "Request Timeout"])
+def test_a_failure_of_the_server_is_one_in_a_batch_too(text: str) -> None:
+    row = {"errorMsg": text, "orderID": "", "success": False}
+    assert judge_orders(200, json.dumps([row]).encode(), [ID])[0][:2] == ("unknown", "reconcile")
+
+
 def test_a_batch_with_fewer_answers_than_orders_is_unknown() -> None:
     for answer in (b"[]", b"{}", body(), b"[" + body() + b"]"):
         assert [each.fate for each in judge_orders(200, answer, [ID, OTHER])] == ["unknown", "unknown"]
