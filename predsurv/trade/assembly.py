@@ -18,7 +18,7 @@ from predsurv.engine.strategy import Strategy
 from predsurv.net.clock import SystemClock
 from predsurv.ports import Clock, Venue
 from predsurv.store.files import PRIVATE_DIR, make_dirs
-from predsurv.store.layout import date_of
+from predsurv.store.layout import Layout, date_of
 from predsurv.store.read.fingerprint import fingerprint
 from predsurv.store.read.recording import ReplaySpan, open_recording
 from predsurv.store.read.replay_cache import REPLAY_CACHE, ReplayCache
@@ -283,12 +283,14 @@ def open_backtest(
         opened = open_parts(config, mode, [venue])
         with ending_in_order(opened.keeper, mode.journal):
             observer = observe(opened.components.engine)
-            kept = config.storage.replay_cache
-            decoded = ReplayCache(recording.layout.state / REPLAY_CACHE, kept) if kept else None
-            runner = BacktestRunner(
-                opened.components, recording, clock, observer, every_event=every_event, cache=decoded
-            )
+            kept = _replay_cache(config, recording.layout)
+            runner = BacktestRunner(opened.components, recording, clock, observer, every_event=every_event, cache=kept)
         return TradingSession(mode.name, opened.components, runner, mode.journal, opened.keeper, recording.summary)
+
+
+def _replay_cache(config: Config, layout: Layout) -> ReplayCache | None:
+    bytes_max = config.storage.replay_cache
+    return ReplayCache(layout.state / REPLAY_CACHE, bytes_max) if bytes_max else None
 
 
 def _fresh_journal(folder: RunFolder, held: Sequence[PositionCorrected]) -> OrderJournal:
