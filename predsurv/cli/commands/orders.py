@@ -12,11 +12,13 @@ from predsurv.cli.output.render import Column, Table, Value, say, show
 from predsurv.config import Config, load
 from predsurv.core.errors import ConfigError
 from predsurv.core.ids import OrderId, VenueName
+from predsurv.core.market import Market
 from predsurv.core.orders import Order
 from predsurv.core.text import sanitise
 from predsurv.net.clock import SystemClock
 from predsurv.trade.journal import OrderJournal, restore
 from predsurv.trade.live.account_names import live_journals
+from predsurv.trade.market_lists import known_markets_of
 from predsurv.venues.account_reports import NOBODY, order_at_venue
 from predsurv.venues.answers import Verdict
 from predsurv.venues.execution.mass_cancel import MassCancel
@@ -26,12 +28,14 @@ _ORDERS: Final = (
     Column("order_id", "Order", keep=9, fit="whole"),
     Column("client_order_id", "Our id", keep=3),
     Column("strategy", "Strategy", keep=6),
-    Column("instrument_id", "Instrument", keep=5),
+    Column("question", "Market", keep=9),
+    Column("outcome", "Outcome", keep=9),
     Column("side", "Side", keep=9),
     Column("price", "Price", "micros", "$", places=4, keep=9),
     Column("size", "Size", "micros", keep=9),
     Column("filled", "Filled", "micros", keep=8),
     Column("state", "State", keep=9),
+    Column("instrument_id", "Instrument", keep=2),
 )
 
 Venue = Annotated[str | None, typer.Option("--venue", metavar="VENUE", help="Whose orders; default: the live account.")]
@@ -48,7 +52,8 @@ def show_orders(
         return
     loaded = load(config).config
     found = asyncio.run(_open_orders(loaded, venue_of_account(loaded, venue)))
-    rows = [_row(each) for each in found]
+    cache = known_markets_of(loaded.data_dir, {each.key for each in found}, SystemClock().now())
+    rows = [_row(each, cache.market(each.key.venue, each.key.market_id)) for each in found]
     show(Table("orders", "Open orders", _ORDERS, rows, empty="no order is open"), format, named=True)
 
 
@@ -112,16 +117,19 @@ def _journalled(config: Config, venue: VenueName) -> Sequence[Order]:
     return found
 
 
-def _row(order: Order) -> Sequence[Value]:
+def _row(order: Order, market: Market | None) -> Sequence[Value]:
+    labels = {} if market is None else {each.instrument_id: each.label for each in market.outcomes}
     return (
         order.key.venue,
         order.order_id or "",
         "" if order.strategy == NOBODY else order.client_order_id,
         order.strategy,
-        order.key.instrument_id,
+        order.key.market_id if market is None else market.question,
+        labels.get(order.key.instrument_id, ""),
         order.side,
         order.price,
         order.size,
         order.filled,
         order.state,
+        order.key.instrument_id,
     )

@@ -10,10 +10,12 @@ from msgspec.structs import replace
 from predsurv.cli.app import main
 from predsurv.core.errors import AmbiguousError, TransientError
 from predsurv.core.events import OrderUnknown
-from predsurv.core.ids import ClientOrderId, OrderId, VenueName
+from predsurv.core.ids import ClientOrderId, InstrumentId, OrderId, VenueName
+from predsurv.core.market import Outcome
 from predsurv.core.num import MICROS
 from predsurv.core.orders import Approved, Order
 from predsurv.engine.risk.gate import GateDecision
+from predsurv.store.universe_writer import UniverseWriter
 from predsurv.trade.journal import AccountUpdated, CommandSent, OrderJournal, OrderNamed
 from predsurv.trade.journal_path import journal_path
 from predsurv.venues.answers import Verdict
@@ -23,7 +25,7 @@ from tests.kit.fake_kalshi import FakeKalshi
 from tests.kit.live_orders import key_of, placed
 from tests.kit.run_entries import CASH, started
 from tests.kit.served_fakes import served
-from tests.kit.trading_samples import START
+from tests.kit.trading_samples import START, market
 
 OURS, LOST = "0x" + "a1" * 32, "0x" + "b2" * 32
 VENUE = ("--venue", "polymarket")
@@ -83,6 +85,23 @@ def test_open_orders_are_ours_by_the_journal_and_the_unknown_are_shown_too(
     assert rows["0xf0"]["client_order_id"] == ""
     assert rows["0xf0"]["strategy"] == "-"
     assert rows["0xf0"]["state"] == "open"
+    assert {(row["question"], row["outcome"]) for row in rows.values()} == {(key_of(fake).market_id, "")}
+
+
+def test_orders_are_shown_with_the_question_of_their_market_where_a_list_has_it(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = FakeClob()
+    resting(fake, OURS)
+    key = key_of(fake)
+    outcomes = (Outcome(key.instrument_id, "Yes"), Outcome(InstrumentId("5"), "No"))
+    with UniverseWriter(data, key.venue, START) as writer:
+        writer.write(market(venue=key.venue, market_id=key.market_id, question="Will it snow?", outcomes=outcomes))
+        writer.commit()
+    with served(fake, monkeypatch):
+        rows = shown(capsys, *VENUE)
+    assert (rows[OURS]["question"], rows[OURS]["outcome"]) == ("Will it snow?", "Yes")
+    assert rows[OURS]["instrument_id"] == key.instrument_id
 
 
 @pytest.mark.usefixtures("data")
