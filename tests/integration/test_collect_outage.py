@@ -32,6 +32,8 @@ OUTAGE = 200 * S
 WHEN = 1_800_000_000 * S
 LIVED = 20 * S
 """A market that was open for less may be over before it can be heard of."""
+BEHIND = 10 * S
+"""How far the venue's time may be behind the clock on a busy machine: its outage ends by so much earlier."""
 
 
 class Life(NamedTuple):
@@ -132,7 +134,7 @@ class Recorded(NamedTuple):
         return {
             name: (life.opened, life.closed)
             for name, life in self.lived().items()
-            if life.opened > self.silent + S and life.closed is not None and life.closed < self.began + OUTAGE
+            if life.opened > self.silent + S and life.closed is not None and life.closed < self.began + OUTAGE - BEHIND
         }
 
 
@@ -187,6 +189,7 @@ async def test_every_market_that_was_born_or_settled_during_an_outage_is_account
     unheard = recorded.unheard()
     assert len(unheard) >= 3, "the outage was long enough"
     for name, (opened, closed) in unheard.items():
+        assert len(rows[name]) == 1, (recorded, rows[name])
         ((start, end, reason),) = rows[name]
         assert reason == "unannounced"
         assert abs(start - opened) <= S
