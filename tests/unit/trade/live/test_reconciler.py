@@ -19,6 +19,7 @@ from predsurv.simulate.server import ServerRequest, ServerResponse
 from predsurv.trade.live import reconciler
 from predsurv.trade.live.reconciler import Reconciler
 from predsurv.venues.account_reports import TradeReport
+from predsurv.venues.execution.tracked_orders import TrackedOrder
 from tests.kit.fake_clob import FakeClob
 from tests.kit.live_orders import BrokerUnderTest, live_broker, placed, traded_at
 from tests.kit.patience import until
@@ -141,17 +142,22 @@ async def test_orders_that_were_given_up_are_asked_for_with_the_trades_that_were
     assert len(asked[0]) == 1
 
 
+async def resting(under_test: BrokerUnderTest, fake: FakeClob) -> TrackedOrder:
+    """Place an order and return it once it is known to rest."""
+    await under_test.place(placed(fake))
+    await until(fake.open)
+    await until(lambda: under_test.count(OrderAccepted))
+    (tracked,) = under_test.broker.following.orders.live()
+    return tracked
+
+
 async def test_an_order_that_is_over_here_and_open_there_is_cancelled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A venue that did not know it for a moment, or an end of it that was wrong: it may trade, and nobody counts it."""
     fake = FakeClob()
     async with compared(tmp_path, fake, monkeypatch, account()) as (made, under_test):
-        following = under_test.broker.following
-        await under_test.place(placed(fake))
-        await until(fake.open)
-        await until(lambda: under_test.count(OrderAccepted))
-        (tracked,) = following.orders.live()
+        following, tracked = under_test.broker.following, await resting(under_test, fake)
         following.absent(tracked, SystemClock().monotonic())
         assert tracked.is_over
         await made.compare()
@@ -163,11 +169,7 @@ async def test_an_order_that_an_earlier_run_took_for_cancelled_is_cancelled_wher
 ) -> None:
     fake = FakeClob()
     async with compared(tmp_path, fake, monkeypatch, account()) as (made, under_test):
-        following = under_test.broker.following
-        await under_test.place(placed(fake))
-        await until(fake.open)
-        await until(lambda: under_test.count(OrderAccepted))
-        (tracked,) = following.orders.live()
+        following, tracked = under_test.broker.following, await resting(under_test, fake)
         following.orders.finish(tracked)
         following.adopt([replace(tracked.order, state="cancelled")])
         await made.compare()
